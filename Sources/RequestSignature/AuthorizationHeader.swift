@@ -18,7 +18,9 @@ public struct AuthorizationHeader: Hashable, Sendable {
     public let signature: String
 
     /// Parses the header's value.
-    /// - Parameter dateMissing: the request has no date header; then the list of what is missing says so too.
+    /// - Parameters:
+    ///   - value: the header's value, blanks at its ends allowed.
+    ///   - dateMissing: the request has no date header; then the list of what is missing says so too.
     /// - Throws: `SignatureError.incomplete` saying what is missing, repeated, too large or malformed. The header's
     ///   value as a whole is never quoted: with another scheme it may be a password.
     public init(parsing value: String, dateMissing: Bool = false) throws(SignatureError) {

@@ -7,9 +7,9 @@ struct CanonicalRequest: Hashable, Sendable {
     /// Everything up to and including the line feed before the payload hash.
     let head: String
 
-    /// - Parameters:
-    ///   - excludingSignature: leaves `X-Amz-Signature` out of the query, as query authentication asks.
-    ///   - signedHeaders: lower-case names in ascending order; one the table lacks counts as an empty value.
+    /// Lays the first five parts out. `excludingSignature` leaves `X-Amz-Signature` out of the query, as query
+    /// authentication asks; `signedHeaders` are lower-case names in ascending order, and one that the table lacks counts
+    /// as an empty value.
     init(
         method: String, target: WireTarget, excludingSignature: Bool, headers: HeaderTable, signedHeaders: [String]
     ) {

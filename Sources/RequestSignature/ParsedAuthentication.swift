@@ -23,6 +23,11 @@ public struct ParsedAuthentication: Hashable, Sendable {
     public let signedHeaders: [String]
     /// What `x-amz-content-sha256` says about the body, if anything.
     public let statedPayload: StatedPayload?
+    /// `x-amz-…` headers of the request that somebody on the way could have added or changed; ascending.
+    ///
+    /// Not an error: the service's own guide shows a client that leaves one out. A server that acts on such a header may
+    /// refuse the request instead.
+    public let unsignedServiceHeaders: [String]
     /// The path the signature covers: `.`, `..` and empty segments resolved, percent-encoding as on the wire.
     ///
     /// Route by this one: two wire paths with the same signed path are one request to the signer.
@@ -52,8 +57,12 @@ public struct ParsedAuthentication: Hashable, Sendable {
         }
         guard Text.isToken(request.method) else { throw .incomplete("The request method is malformed.") }
         let target = WireTarget(request.rawTarget)
+        guard target.query.count <= SignatureLimits.queryParameters else {
+            throw .incomplete("The query has more than \(SignatureLimits.queryParameters) parameters.")
+        }
         let headers = HeaderTable(request.headers)
-        let authorization = headers.lines("authorization")
+        // As sent, not folded, so that the limit counts every byte.
+        let authorization = request.headers.filter { Text.lowercased($0.name) == "authorization" }.map(\.value)
         let byQuery = QueryAuthentication.isPresent(in: target)
         guard authorization.count <= 1, authorization.isEmpty || !byQuery else {
             throw .incomplete("Authenticate once: by one Authorization header or by query-string parameters.")
@@ -77,6 +86,9 @@ public struct ParsedAuthentication: Hashable, Sendable {
         }
         try Self.checkSigned(signedHeaders, headers)
         statedPayload = try Self.statedPayload(headers)
+        // Date and body hash are bound by lines of their own in the signed texts.
+        let bound = signedHeaders + ["x-amz-date", "x-amz-content-sha256"]
+        unsignedServiceHeaders = headers.names.filter { $0.hasPrefix("x-amz-") && !bound.contains($0) }.sorted()
         signedPath = target.normalizedPath
         canonical = CanonicalRequest(
             method: request.method, target: target, excludingSignature: byQuery, headers: headers,

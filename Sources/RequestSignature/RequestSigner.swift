@@ -32,6 +32,7 @@ public struct RequestSigner: Sendable {
     /// every other header that matters; all of them but the hop-by-hop ones get signed. Put `x-amz-content-sha256`
     /// among them for uploads; it must be `payloadHash` in hex.
     /// - Parameters:
+    ///   - request: the request without authentication.
     ///   - payloadHash: SHA-256 of the whole body; of no bytes when there is none.
     ///   - timestamp: now; the server accepts five minutes either way.
     /// - Returns: the headers to add before sending: `x-amz-date`, `x-amz-security-token` if the credentials have a
@@ -65,9 +66,12 @@ public struct RequestSigner: Sendable {
     ///
     /// Whoever uses it must send every header of `request` unchanged.
     /// - Parameters:
+    ///   - request: the request without authentication.
     ///   - payloadHash: SHA-256 of the body that will be sent; of no bytes for a download.
+    ///   - timestamp: when its life begins, usually now.
     ///   - expiresSeconds: how long the target is good for, 1...604,800.
     /// - Returns: path and query with the `X-Amz-…` parameters appended, `X-Amz-Signature` last.
+    /// - Throws: `SigningError`.
     public func presign(
         _ request: SignedRequest, payloadHash: SHA256Digest, at timestamp: SignatureTimestamp, expiresSeconds: Int64
     ) throws(SigningError) -> String {

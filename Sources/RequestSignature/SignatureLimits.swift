@@ -10,6 +10,8 @@ public enum SignatureLimits {
     public static let headerLines = 1_000
     /// The longest request target (path and query) that is canonicalised.
     public static let targetBytes = 16 * 1024
+    /// The most parameters a query may have.
+    public static let queryParameters = 1_000
     /// The longest access key id.
     public static let accessKeyIDBytes = 128
     /// The longest region or service name in a credential scope.
