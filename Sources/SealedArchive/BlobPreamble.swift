@@ -69,9 +69,9 @@ public struct BlobPreamble: Hashable, Sendable {
         return bytes
     }
 
-    /// The uid of an account's records: four zero bytes and the twelve digits.
+    /// The uid of an account's records: the twelve digits and four zero bytes.
     public static func uid(ofAccount account: String) -> [UInt8] {
-        let uid = [UInt8](repeating: 0, count: 4) + Array(account.utf8)
+        let uid = Array(account.utf8) + [0, 0, 0, 0]
         precondition(uid.count == uidBytes, "an account is 12 digits")
         return uid
     }

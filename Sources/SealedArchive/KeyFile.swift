@@ -3,12 +3,18 @@
 public import CanonicalJSON
 public import Cryptography
 
-/// One version of the master key or of the identifier key, wrapped in two slots or more; a file of `keys/`.
+/// One version of the master, identifier or recovery key, wrapped in two slots or more; a file of `keys/`.
 /// Docs/Formats/Keyring-v1.md §2.
 public struct KeyFile: Hashable, Sendable {
     /// Which key a file holds.
     public enum Purpose: String, Hashable, Sendable, CaseIterable {
-        case master, identifier
+        /// A version of the key that wraps all vault keys.
+        case master
+        /// The key that authenticates identifiers.
+        case identifier
+        /// The recovery key itself: whoever holds the operating root key must be able to add a recovery slot to the next
+        /// master version without asking for the printed text.
+        case recovery
     }
 
     static let format = "coldvault-key"
@@ -52,6 +58,7 @@ public struct KeyFile: Hashable, Sendable {
         switch purpose {
         case .master: .masterKey(version: keyVersion)
         case .identifier: .identifierKey(version: keyVersion)
+        case .recovery: .recoveryKey(version: keyVersion)
         }
     }
 

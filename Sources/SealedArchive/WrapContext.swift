@@ -30,6 +30,9 @@ public struct WrapContext: Hashable, Sendable {
         WrapContext("identifier-key", versionBytes(version))
     }
 
+    /// The recovery key under a root key.
+    public static func recoveryKey(version: UInt32) -> WrapContext { WrapContext("recovery-key", versionBytes(version)) }
+
     /// The key of a staged output under a vault key.
     public static func jobKey(account: String, vaultUID: [UInt8], stagedUID: [UInt8]) -> WrapContext {
         precondition(stagedUID.count == 16, "a staged uid is 16 bytes")
