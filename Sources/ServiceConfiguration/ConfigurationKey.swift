@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Every key that `coldvault serve` understands, with its spellings, its default and its documentation: the one list
+/// from which look-ups, the reference table and the unknown-key errors are made.
+public enum ConfigurationKey: String, CaseIterable, Sendable {
+    case dataDir
+    case rootKeyFile
+    case listen
+    case operatorListen
+    case allowRemoteOperator
+    case adminSocket
+    case tlsCertificate = "tls.certificate"
+    case tlsPrivateKey = "tls.privateKey"
+    case allowPlainHTTP
+    case regions
+    case retrievalDelay
+    case outputRetention
+    case deletionGrace
+    case uploadExpiry
+    case compression
+    case outputMode
+    case memoryBudget
+    case maxConnections
+    case jobs
+    case minimumBodyRate
+    case bodyRateGrace
+    case bodyStallTimeout
+    case shutdownGrace
+    case spaceReserve
+    case logLevel
+
+    /// Prefix of all environment variables.
+    static let environmentPrefix = "COLDVAULT_"
+
+    /// The name in a file: members of a section are joined by a dot.
+    public var name: String { rawValue }
+
+    /// The long flag of `coldvault serve`, for example `--tls-certificate`.
+    public var flagName: String { "--" + words.joined(separator: "-").lowercased() }
+
+    /// The environment variable, for example `COLDVAULT_TLS_CERTIFICATE`.
+    public var environmentName: String { Self.environmentPrefix + words.joined(separator: "_").uppercased() }
+
+    /// The value when nothing is set, as text; nil where there is none (required, or derived from another key).
+    public var defaultText: String? { facts.default }
+
+    /// What the key decides, for the reference.
+    public var summary: String { facts.summary }
+
+    /// What may be written, for the reference.
+    public var accepts: String { facts.accepts }
+
+    /// A root key pasted where its file name belongs must not end in a log.
+    var mayShowValue: Bool { self != .rootKeyFile }
+
+    var isBoolean: Bool { self == .allowPlainHTTP || self == .allowRemoteOperator }
+    var isList: Bool { self == .regions }
+
+    /// Words start at capital letters that follow a small one, and at dots: `allow`, `Plain`, `HTTP`.
+    private var words: [String] {
+        var words: [String] = [""]
+        var previous: Character = "."
+        for character in rawValue {
+            if character == "." || (previous.isLowercase && character.isUppercase) { words.append("") }
+            if character != "." { words[words.count - 1].append(character) }
+            previous = character
+        }
+        return words
+    }
+}
+
+extension ConfigurationKey {
+    private var facts: (default: String?, accepts: String, summary: String) {
+        switch self {
+        case .dataDir:
+            (nil, "a path", "The data directory made by `coldvault init`. Required.")
+        case .rootKeyFile:
+            (
+                nil, "a path",
+                "The file with the operating root key (32 bytes). Required. Keep it off the disk that holds the data."
+            )
+        case .listen:
+            ("127.0.0.1:8080", "`HOST:PORT`, `[IPV6]:PORT`; port 0 = any", "Where the Glacier API listens.")
+        case .operatorListen:
+            (
+                "127.0.0.1:9090", "`HOST:PORT` or `off`",
+                "Where `/health` and `/metrics` are served, without authentication."
+            )
+        case .allowRemoteOperator:
+            ("false", "`true`, `false`", "Lets `operatorListen` be an address that other machines reach.")
+        case .adminSocket:
+            (
+                nil, "a path of at most 107 bytes",
+                "The Unix socket for operator commands (mode 0600). Default: `admin.sock` in the data directory."
+            )
+        case .tlsCertificate:
+            (
+                nil, "a path",
+                "PEM file with the certificate chain, leaf first. Together with `tls.privateKey` it turns on HTTPS."
+            )
+        case .tlsPrivateKey:
+            (nil, "a path", "PEM file with the private key.")
+        case .allowPlainHTTP:
+            (
+                "false", "`true`, `false`",
+                "Lets plain HTTP be served on an address that other machines reach; for a TLS proxy in front."
+            )
+        case .regions:
+            (
+                "us-east-1", "1 to 32 names; a list, or text with commas",
+                "Regions accepted in request signatures. Each is a namespace of its own."
+            )
+        case .retrievalDelay:
+            (
+                "expedited=0s,standard=0s,bulk=0s", "`tier=span,…`, each up to `7d`",
+                "How long a retrieval job waits before it may start."
+            )
+        case .outputRetention:
+            ("24h", "`1s` to `365d`", "How long a finished job's output stays downloadable.")
+        case .deletionGrace:
+            ("24h", "`0` to `365d`", "How long a deleted archive's bytes are kept before they are removed.")
+        case .uploadExpiry:
+            ("7d", "`1s` to `365d`", "How long a multipart upload may rest before it is aborted.")
+        case .compression:
+            ("lz4", "`lz4`, `none`", "Compression of new archives, unless their vault says otherwise.")
+        case .outputMode:
+            (
+                "inPlace", "`inPlace`, `staged`",
+                "Whether job output is read from the archive's own blobs, or copied (sealed) to staging first."
+            )
+        case .memoryBudget:
+            ("128MiB", "`48MiB` to `64GiB`", "Memory for bodies in flight. Requests wait for their share.")
+        case .maxConnections:
+            ("1024", "`1` to `65536`", "Connections served at once; further ones wait to be accepted.")
+        case .jobs:
+            ("4", "`1` to `64`", "Retrieval jobs worked on at once.")
+        case .minimumBodyRate:
+            (
+                "1KiB", "`0` to `1GiB`, per second",
+                "A request body that arrives more slowly, after the grace, is refused with 408. 0 turns the rule off."
+            )
+        case .bodyRateGrace:
+            ("20s", "`1s` to `1h`", "How long a body may be slow before `minimumBodyRate` applies.")
+        case .bodyStallTimeout:
+            ("30s", "`1s` to `1h`", "A body that stops arriving for so long is refused with 408.")
+        case .shutdownGrace:
+            (
+                "15s", "`1s` to `1h`",
+                "How long requests in flight may take after SIGTERM. Keep the supervisor's stop timeout above it."
+            )
+        case .spaceReserve:
+            (
+                "256MiB", "`0` to `1TiB`",
+                "Free disk space that uploads leave untouched, so that deletes and clean-up work on a full disk."
+            )
+        case .logLevel:
+            (
+                "info", "`trace`, `debug`, `info`, `notice`, `warning`, `error`, `critical`",
+                "Log lines below this level are not written."
+            )
+        }
+    }
+}
