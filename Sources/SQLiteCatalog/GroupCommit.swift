@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GRDB
+import Storage
+import Synchronization
+
+/// The one place where the catalog is written: joins the changes of concurrent callers into one SQLite transaction and one fsync.
+///
+///  1. A change is acknowledged only after the COMMIT that holds it has returned with `synchronous = FULL`.
+///  2. Each change runs in a savepoint of its own: one that throws leaves no trace and does not disturb its neighbours.
+///  3. When SQLite rolls the whole transaction back (disk full, I/O error), every change of the group is tried again, each alone.
+///  4. After a COMMIT of unknown outcome nothing is written any more until the catalog is reopened, which reads what truly happened.
+///  5. A change that has been handed in runs to its end; a cancelled caller changes nothing for the others or for itself.
+///
+///      caller ── submit ──▶ waiting ── drain (writer's serial queue) ──▶ BEGIN, savepoints, COMMIT ──▶ callers resume
+///
+/// Changes that arrive during an fsync make the next group, so groups grow with the load and a lone caller never waits for company.
+final class GroupCommit: Sendable {
+    /// The most changes in one transaction: bounds how long the first of them waits for the last.
+    static let maxGroup = 256
+    /// The most changes that may wait: callers hold admission and memory, so more means that something above has no bound.
+    static let maxWaiting = 16_384
+
+    /// What ends a transaction; replaced only by tests that need a COMMIT to fail.
+    typealias Commit = @Sendable (Database) throws -> Void
+
+    private struct Member: Sendable {
+        /// Makes the change; what it returns gives the caller its result.
+        let run: @Sendable (Database) throws -> @Sendable () -> Void
+        let fail: @Sendable (StorageError) -> Void
+    }
+
+    private enum Outcome {
+        case changed(deliver: @Sendable () -> Void)
+        case failed(StorageError)
+    }
+
+    /// SQLite took back the transaction of the whole group.
+    private struct GroupLost: Error {}
+
+    private struct State {
+        var waiting: [Member] = []
+        /// A drain is scheduled or running.
+        var isDraining = false
+        var refusal: StorageError?
+        var drained: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let database: DatabasePool
+    private let commit: Commit
+    private let state = Mutex(State())
+
+    init(_ database: DatabasePool, commit: @escaping Commit = { try $0.change("COMMIT") }) {
+        self.database = database
+        self.commit = commit
+    }
+
+    /// Makes `change` durable together with whatever else is waiting, and returns what it returned. `change` may run more than once and
+    /// must touch nothing but the database.
+    func submit<T: Sendable>(_ change: @Sendable @escaping (Database) throws -> T) async throws(StorageError) -> T {
+        let result: Result<T, StorageError> = await withCheckedContinuation { continuation in
+            let member = Member(
+                run: { database in
+                    let value = try change(database)
+                    return { continuation.resume(returning: .success(value)) }
+                },
+                fail: { continuation.resume(returning: .failure($0)) })
+            enqueue(member)
+        }
+        return try result.get()
+    }
+
+    /// Refuses further changes and waits for those handed in.
+    func close() async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let idle = state.withLock { state in
+                state.refusal = state.refusal ?? StorageError(.unusable, "the catalog is closed")
+                guard state.isDraining else { return true }
+                state.drained.append(continuation)
+                return false
+            }
+            if idle { continuation.resume() }
+        }
+    }
+
+    private func enqueue(_ member: Member) {
+        enum Turn { case lead, follow, refused(StorageError) }
+        let turn: Turn = state.withLock { state in
+            if let refusal = state.refusal { return .refused(refusal) }
+            guard state.waiting.count < Self.maxWaiting else {
+                return .refused(StorageError(.transient, "too many catalog changes wait already; try again later"))
+            }
+            state.waiting.append(member)
+            if state.isDraining { return .follow }
+            state.isDraining = true
+            return .lead
+        }
+        switch turn {
+        case .lead: schedule()
+        case .follow: break
+        case .refused(let error): member.fail(error)
+        }
+    }
+
+    /// On the writer connection's own serial queue, a thread that is neither of the cooperative pool nor an event loop.
+    private func schedule() {
+        database.asyncWriteWithoutTransaction { database in self.drain(database) }
+    }
+
+    private func drain(_ database: Database) {
+        let group = state.withLock { state in
+            let group = Array(state.waiting.prefix(Self.maxGroup))
+            state.waiting.removeFirst(group.count)
+            return group
+        }
+        for (member, outcome) in zip(group, settle(group, database)) {
+            switch outcome {
+            case .changed(let deliver): deliver()
+            case .failed(let error): member.fail(error)
+            }
+        }
+        let (more, drained) = state.withLock { state -> (Bool, [CheckedContinuation<Void, Never>]) in
+            guard state.waiting.isEmpty else { return (true, []) }
+            state.isDraining = false
+            defer { state.drained = [] }
+            return (false, state.drained)
+        }
+        // One group a turn: backups and checkpoints queued meanwhile come between groups.
+        if more { schedule() }
+        for continuation in drained { continuation.resume() }
+    }
+
+    private func settle(_ group: [Member], _ database: Database) -> [Outcome] {
+        do {
+            return try attempt(group, database)
+        } catch {
+            return group.map { member in
+                do {
+                    return try attempt([member], database)[0]
+                } catch {
+                    return .failed(CatalogFailure.beforeCommit(error))
+                }
+            }
+        }
+    }
+
+    /// One transaction for all of `group`. Throws `GroupLost` only, and only when `group` has more than one member.
+    private func attempt(_ group: [Member], _ database: Database) throws(GroupLost) -> [Outcome] {
+        // Members accepted before a commit went wrong must not be written either. A closed catalog still writes what it accepted.
+        if let refusal = poison() { return group.map { _ in .failed(refusal) } }
+        do {
+            try database.change("BEGIN IMMEDIATE")
+        } catch {
+            let failure = CatalogFailure.beforeCommit(error)
+            return group.map { _ in .failed(failure) }
+        }
+        var outcomes: [Outcome] = []
+        for member in group {
+            do {
+                if group.count > 1 { try database.change("SAVEPOINT member") }
+                let deliver = try member.run(database)
+                if group.count > 1 { try database.change("RELEASE member") }
+                outcomes.append(.changed(deliver: deliver))
+            } catch {
+                let failure = CatalogFailure.beforeCommit(error)
+                guard group.count > 1 else {
+                    rollBack(database)
+                    return [.failed(failure)]
+                }
+                guard undoMember(database) else { throw GroupLost() }
+                outcomes.append(.failed(failure))
+            }
+        }
+        do {
+            try commit(database)
+        } catch {
+            rollBack(database)
+            let failure = CatalogFailure.ofCommit(error)
+            if failure.code == .outcomeUnknown { state.withLock { $0.refusal = failure } }
+            return outcomes.map { outcome in
+                // One that had failed by itself changed nothing in either case.
+                if case .failed = outcome { outcome } else { .failed(failure) }
+            }
+        }
+        return outcomes
+    }
+
+    private func poison() -> StorageError? {
+        state.withLock { state in state.refusal?.code == .outcomeUnknown ? state.refusal : nil }
+    }
+
+    /// Back to before the member; false when the transaction of the group is lost.
+    private func undoMember(_ database: Database) -> Bool {
+        guard database.isInsideTransaction else { return false }
+        do {
+            try database.change("ROLLBACK TO member")
+            try database.change("RELEASE member")
+            return true
+        } catch {
+            rollBack(database)
+            return false
+        }
+    }
+
+    private func rollBack(_ database: Database) {
+        guard database.isInsideTransaction else { return }
+        do {
+            try database.change("ROLLBACK")
+        } catch {
+            // A transaction that can be neither ended nor undone: nothing may be written on top of it.
+            state.withLock { $0.refusal = StorageError(.outcomeUnknown, "a rollback failed; reopen the catalog", cause: error) }
+        }
+    }
+}

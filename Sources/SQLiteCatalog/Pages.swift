@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Storage
+
+/// The text of every query that pages through rows or looks for due ones, in one place, so that a test can ask SQLite for its plan: each
+/// must walk one index from where it starts, without a sort and without skipping what came before.
+enum Pages {
+    static let accounts = "SELECT \(AccountRow.columns) FROM accounts WHERE id > ? ORDER BY id LIMIT ?"
+    static let accessKeys = "SELECT \(AccessKeyRow.columns) FROM access_keys WHERE account = ? ORDER BY id"
+
+    // The plus keeps SQLite from folding the two conditions into one that no longer matches the partial index.
+    static let vaultsByName = """
+        SELECT \(VaultRow.columns) FROM vaults
+        WHERE account = ? AND region = ? AND name >= ? AND state != 'deleted' AND +state = 'active' ORDER BY name LIMIT ?
+        """
+    static let vaultsByUID = "SELECT \(VaultRow.columns) FROM vaults WHERE uid > ? ORDER BY uid LIMIT ?"
+
+    static let archives = """
+        SELECT \(ArchiveRow.columns) FROM archives
+        WHERE vault = ? AND state = 'stored' AND (created, uid) > (?, ?) AND created <= ? ORDER BY created, uid LIMIT ?
+        """
+    static let purgeableArchives = """
+        SELECT \(ArchiveRow.columns) FROM archives
+        WHERE state = 'deleted' AND purgeable_at <= ? ORDER BY purgeable_at, uid LIMIT ?
+        """
+
+    static let uploads = """
+        SELECT \(UploadRow.columns) FROM uploads
+        WHERE vault = ? AND state = 'open' AND (created, uid) > (?, ?) ORDER BY created, uid LIMIT ?
+        """
+    static let idleUploads = """
+        SELECT \(UploadRow.columns) FROM uploads WHERE state = 'open' AND last_activity < ? ORDER BY last_activity, uid LIMIT ?
+        """
+    static let closedUploads = """
+        SELECT uid FROM uploads WHERE state IN ('completed', 'aborted') AND last_activity < ? LIMIT ?
+        """
+    static let parts = "SELECT \(PartRow.columns) FROM parts WHERE upload = ? AND position >= ? ORDER BY position LIMIT ?"
+
+    /// The vault, creation and uid are ?1, ?2 and ?3, the limit ?4. One walk of the index per state, merged.
+    static func jobs(_ states: Set<JobRow.State>) -> String {
+        let order: [JobRow.State] = [.queued, .leased, .succeeded, .failed]
+        let walks = order.filter(states.contains).map { state in
+            "SELECT \(JobRow.columns) FROM jobs WHERE vault = ?1 AND state = '\(state.rawValue)' AND (created, uid) > (?2, ?3)"
+        }
+        return walks.joined(separator: " UNION ALL ") + " ORDER BY created, uid LIMIT ?4"
+    }
+
+    /// For every account with startable work the one of the earliest deadline: hops from account to account, then takes one entry each,
+    /// whatever the length of their queues.
+    static let readyJobs = """
+        WITH RECURSIVE busy (account) AS (
+            SELECT min(account) FROM jobs WHERE state = 'queued' AND waiting = 0
+            UNION ALL
+            SELECT (SELECT min(account) FROM jobs WHERE state = 'queued' AND waiting = 0 AND account > busy.account)
+            FROM busy WHERE busy.account IS NOT NULL
+        )
+        SELECT (
+            SELECT uid FROM jobs WHERE state = 'queued' AND waiting = 0 AND account = busy.account AND not_before <= ?
+            ORDER BY deadline, created, uid LIMIT 1
+        ) FROM busy WHERE busy.account IS NOT NULL
+        """
+    static let overdueJobs = "SELECT \(JobRow.columns) FROM jobs WHERE state = 'leased' AND lease_until <= ? ORDER BY lease_until LIMIT ?"
+    static let startableJobs = "SELECT rowid FROM jobs WHERE state = 'queued' AND waiting = 1 AND not_before <= ? LIMIT ?"
+    static let nextStart = "SELECT min(not_before) FROM jobs WHERE state = 'queued' AND waiting = ? AND not_before > ?"
+    static let readyJobsOfArchive = """
+        SELECT \(JobRow.columns) FROM jobs
+        WHERE archive = ? AND state = 'queued' AND waiting = 0 AND not_before <= ? ORDER BY deadline, created, uid LIMIT ?
+        """
+    static let overdueJobsOfArchive = """
+        SELECT \(JobRow.columns) FROM jobs WHERE archive = ? AND state = 'leased' AND lease_until <= ? LIMIT ?
+        """
+    static let expiredJobs = """
+        SELECT uid, staged FROM jobs WHERE expires IS NOT NULL AND expires <= ? ORDER BY expires, uid LIMIT ?
+        """
+    static let stagedRange = """
+        SELECT \(StagedRow.columns) FROM staged WHERE archive = ? AND range_first = ? AND range_last = ?
+            AND EXISTS (SELECT 1 FROM jobs WHERE jobs.staged = staged.uid) ORDER BY created DESC LIMIT 1
+        """
+
+    static let doomedBlobs = """
+        SELECT blob, store, not_before FROM doomed WHERE not_before <= ? ORDER BY not_before, store, blob LIMIT ?
+        """
+}

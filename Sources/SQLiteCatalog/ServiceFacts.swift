@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GRDB
+public import Storage
+import VaultModel
+
+/// What concerns the service as a whole.
+extension SQLiteCatalog {
+    /// Archives count in any state: a deleted one needs its key until its bytes are gone. Reads a row per vault key version.
+    public func keyReferences() async throws(StorageError) -> KeyReferences {
+        try await read { database in
+            var references = KeyReferences(master: [:], vaults: [:])
+            let master: [(UInt32, UInt64)] = try database.all(
+                """
+                SELECT master_version, count(*) FROM (
+                    SELECT master_version FROM vault_keys UNION ALL SELECT master_version FROM accounts
+                ) GROUP BY master_version
+                """, from: "vault_keys"
+            ) { (try $0.small(), try $0.count()) }
+            for (version, count) in master { references.master[version] = count }
+            let vaults: [(VaultUID, UInt32, UInt64)] = try database.all(
+                "SELECT vault, version, count FROM key_references WHERE count > 0", from: "key_references"
+            ) { (try $0.uid(), try $0.small(), try $0.count()) }
+            for (vault, version, count) in vaults { references.vaults[vault, default: [:]][version] = count }
+            return references
+        }
+    }
+
+    public func fact(_ name: String) async throws(StorageError) -> String? {
+        try await read { database in
+            try database.one("SELECT value FROM facts WHERE name = ?", [name], from: "facts") { try $0.text() }
+        }
+    }
+
+    public func setFact(_ name: String, _ value: String) async throws(StorageError) {
+        try await write { database in
+            _ = try database.change(
+                "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", [name, value])
+        }
+    }
+
+    /// Vaults that are not deleted; queued jobs include those that are being worked on. Walks the vaults and some narrow indexes: ask a few
+    /// times a minute, not per request.
+    public func totals() async throws(StorageError) -> CatalogTotals {
+        try await read { database in
+            let totals = try database.one(
+                """
+                SELECT (SELECT count(*) FROM vaults WHERE state != 'deleted'),
+                    (SELECT coalesce(sum(archive_count), 0) FROM vaults), (SELECT coalesce(sum(total_bytes), 0) FROM vaults),
+                    (SELECT count(*) FROM uploads WHERE state = 'open'),
+                    (SELECT count(*) FROM jobs WHERE state = 'queued') + (SELECT count(*) FROM jobs WHERE state = 'leased'),
+                    (SELECT count(*) FROM doomed)
+                """, from: "vaults"
+            ) { row in
+                CatalogTotals(
+                    vaults: try row.count(), archives: try row.count(), bytes: try row.count(), openUploads: try row.count(),
+                    queuedJobs: try row.count(), doomedBlobs: try row.count())
+            }
+            guard let totals else { throw StorageError(.integrity, "the catalog answered without a row") }
+            return totals
+        }
+    }
+}
