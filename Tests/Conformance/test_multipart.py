@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import random
+import time
 
 import pytest
 
@@ -10,6 +11,7 @@ from Support.bodies import compressible, incompressible, mixed
 from Support.checks import (MILLISECOND_DATE, assert_created, assert_document, assert_error, assert_no_content,
                             is_identifier, vault_arn)
 from Support.hashes import MIB, combine_hex, tree_hash
+from Support.wire import Wire
 
 LIST_PARTS = ["MultipartUploadId", "VaultARN", "ArchiveDescription", "PartSizeInBytes", "CreationDate", "Parts", "Marker"]
 UPLOAD = ["MultipartUploadId", "VaultARN", "ArchiveDescription", "PartSizeInBytes", "CreationDate"]
@@ -198,6 +200,21 @@ def test_an_upload_of_another_vault_is_not_found(wire, vault):
     assert answer.status in (400, 404), answer
     assert answer.json["code"] in ("ResourceNotFoundException", "InvalidParameterValueException")
     assert list_parts(wire, f"{vault}-other", upload)["Parts"] == []
+
+
+def test_an_upload_at_rest_expires_and_one_in_use_does_not(make_server):
+    wire = Wire(make_server("expiry", settings={"upload-expiry": "4s"}))
+    wire.create_vault("v")
+    idle, busy = wire.initiate_upload("v", MIB), wire.initiate_upload("v", MIB)
+    assert wire.put_part("v", idle, 0, b"forgotten").status == 204
+    began = time.monotonic()
+    while wire.request("GET", upload_path("v", idle)).status == 200:
+        assert time.monotonic() - began < 30, "an idle upload never expired"
+        assert wire.put_part("v", busy, 0, b"still at it").status == 204
+        time.sleep(0.2)
+    assert time.monotonic() - began > 2
+    not_found(wire.request("GET", upload_path("v", idle)), idle)
+    assert wire.complete_upload("v", busy, 11, tree_hash(b"still at it")).status == 201
 
 
 # The clients' own calls

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP itself: Expect, early refusals, stalls, chunks, keep-alive, pipelining, limits, TLS."""
 
+import concurrent.futures
 import subprocess
 import time
 import types
@@ -142,7 +143,7 @@ def test_a_body_that_stalls_gets_408_or_a_closed_connection(make_server):
 
 
 def test_a_body_far_below_the_minimum_rate_is_given_up(make_server):
-    settings = {"body-stall-timeout": "30s", "minimum-body-rate": str(64 * 1024)}
+    settings = {"body-stall-timeout": "30s", "minimum-body-rate": "64KiB", "body-rate-grace": "2s"}
     wire = Wire(make_server("trickle", settings=settings))
     wire.create_vault("v")
     body = incompressible(MIB)
@@ -189,6 +190,20 @@ def test_other_clients_are_served_while_some_stall(wire, vault):
     finally:
         for connection in stalled:
             connection.close()
+
+
+def test_more_uploads_than_the_memory_budget_holds_wait_their_turn(make_server):
+    wire = Wire(make_server("budget", settings={"memory-budget": "48MiB"}))
+    wire.create_vault("v")
+    upload = wire.initiate_upload("v", 4 * MIB)
+    bodies = [incompressible(4 * MIB, seed) for seed in range(40)]
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(lambda index: wire.put_part("v", upload, index * 4 * MIB, bodies[index]), range(40)))
+    assert {answer.status for answer in answers} == {204}
+    whole = b"".join(bodies)
+    answer = wire.complete_upload("v", upload, len(whole), tree_hash(whole))
+    assert answer.status == 201, answer
+    assert wire.retrieve("v", answer.header("x-amz-archive-id")) == whole
 
 
 # Connections

@@ -131,6 +131,17 @@ def test_an_account_without_vaults_lists_none(make_server):
     assert wire.request("GET", "/-/vaults").body == b'{"Marker":null,"VaultList":[]}'
 
 
+def test_an_account_holds_at_most_a_thousand_vaults_in_a_region(make_server):
+    wire = Wire(make_server("vault-limit"))
+    with wire.connect() as connection:
+        for index in range(1000):
+            assert wire.request("PUT", f"/-/vaults/v{index}", connection=connection).status == 201
+        assert_error(wire.request("PUT", "/-/vaults/one-too-many", connection=connection), 400, "LimitExceededException")
+        assert_created(wire.request("PUT", "/-/vaults/v7", connection=connection))
+        assert_no_content(wire.request("DELETE", "/-/vaults/v7", connection=connection))
+        assert_created(wire.request("PUT", "/-/vaults/now-it-fits", connection=connection))
+
+
 def test_each_accepted_region_is_its_own_namespace(make_server):
     server = make_server("regions", settings={"regions": "us-east-1,us-west-2"})
     east, west = Wire(server, region="us-east-1"), Wire(server, region="us-west-2")
