@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Cryptography
+import NIOHTTP1
+import RequestSignature
+import VaultEngine
+import VaultModel
+
+/// Who sent a request, proven.
+struct Caller: Sendable, Hashable {
+    let account: AccountID
+    /// From the credential scope: the namespace of vaults the request is about.
+    let region: Region
+    let accessKeyID: String
+}
+
+/// A request whose signature holds.
+struct AuthenticatedRequest: Sendable {
+    let caller: Caller
+    /// The path the signature covers.
+    let signedPath: String
+    /// The body, where it had to be read before the signature could be judged.
+    let body: [UInt8]?
+    /// What the body must hash to, where the client stated it.
+    let statedBodyHash: SHA256Digest?
+    private let checked: CheckedAuthentication
+
+    init(caller: Caller, checked: CheckedAuthentication, body: [UInt8]?) {
+        self.caller = caller
+        self.checked = checked
+        self.body = body
+        signedPath = checked.parsed.signedPath
+        statedBodyHash = checked.parsed.statedPayload?.digest
+    }
+
+    /// Compares a body read after the signature was judged with the hash that the signature covers.
+    func verify(body: [UInt8]) throws(SignatureError) { try checked.verifyBody(digest: SHA256Hasher.hash(body)) }
+}
+
+/// Judges signatures, before any routing, and as much as possible before the body is read.
+///
+/// The access key is looked up for each request: disabling a key or an account takes effect with the next one.
+struct Authenticator: Sendable {
+    let operations: any GlacierOperations
+    let verifier: SignatureVerifier
+    let clock: any TimeSource
+
+    /// - Parameter didIdentify: told the access key that the request claims, for the log, before anything is believed.
+    func authenticate(
+        _ request: IncomingRequest, didIdentify: (String) -> Void
+    ) async throws -> AuthenticatedRequest {
+        let head = request.head
+        let parsed = try ParsedAuthentication(
+            parsing: SignedRequest(
+                method: head.method.rawValue, rawTarget: head.uri, headers: head.headers.map { (name: $0.name, value: $0.value) }))
+        didIdentify(parsed.accessKeyID)
+        let now = SignatureTimestamp(secondsSinceEpoch: clock.now().milliseconds / 1000)
+        let checked = try verifier.check(parsed, now: now)
+        // Temporary credentials are never issued, so no session token is one of ours.
+        guard parsed.sessionToken == nil, let credential = try await operations.credential(for: parsed.accessKeyID),
+            credential.isActive, let region = Region(parsed.scope.region)
+        else { throw WireError.unrecognizedClient }
+        let key = SigningKey(secret: credential.secret, scope: parsed.scope)
+        var body: [UInt8]?
+        if parsed.statedPayload != nil {
+            try checked.verify(key: key)
+        } else {
+            let bytes = try await wholeBody(of: request)
+            try checked.verify(bodyDigest: SHA256Hasher.hash(bytes), key: key)
+            body = bytes
+        }
+        return AuthenticatedRequest(
+            caller: Caller(account: credential.account, region: region, accessKeyID: parsed.accessKeyID), checked: checked,
+            body: body)
+    }
+
+    /// The whole body of a request that does not state its hash: its signature covers the hash of what arrives.
+    private func wholeBody(of request: IncomingRequest) async throws -> [UInt8] {
+        guard request.body.isPresent else { return [] }
+        guard (request.body.declaredBytes ?? 0) <= UInt64(Limits.maxJSONBodyBytes) else {
+            throw WireError.missing("x-amz-content-sha256")
+        }
+        return try await request.body.collect(upTo: Limits.maxJSONBodyBytes)
+    }
+}

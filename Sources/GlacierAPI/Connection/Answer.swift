@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import NIOHTTP1
+
+/// A request as the connection hands it to whoever answers it.
+struct IncomingRequest: Sendable {
+    let head: HTTPRequestHead
+    let body: RequestBody
+}
+
+/// What to send back. The connection adds `Date`, `Content-Length` and `Connection`.
+struct Answer: Sendable {
+    enum Payload: Sendable {
+        /// Without `Content-Length` and `Content-Type`.
+        case none
+        case bytes([UInt8])
+        /// Exactly `count` bytes, handed to the given function in order, each buffer awaited. An error cuts the connection: the head is
+        /// out already and the client must not take what it got for the whole.
+        case stream(count: UInt64, produce: @Sendable (@escaping @Sendable (ByteBuffer) async throws -> Void) async throws -> Void)
+    }
+
+    var status: HTTPResponseStatus
+    var headers: [(name: String, value: String)] = []
+    var payload: Payload = .none
+    /// Told once when the answer is out, or could not be sent whole.
+    var whenSent: @Sendable (SentAnswer) -> Void = { _ in }
+}
+
+/// What became of an answer.
+struct SentAnswer: Sendable {
+    let bodyBytes: UInt64
+    /// Why it was cut short; nil when all of it went out.
+    let failure: (any Error)?
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+import VaultModel
+
+/// HTTP/1.1 on one accepted connection: its pipeline and its request loop, one request after the other.
+///
+/// Invariants:
+///  1. `100 Continue` is sent by whoever reads the body, never by itself (``RequestBody``).
+///  2. An answer that leaves a large rest of the body unread says `Connection: close`; the rest is not taken (``ConnectionGuard``).
+///  3. An answer cut short is never completed: the connection is closed instead.
+///  4. Headers are handed on as received, in order, nothing removed: signatures cover them.
+struct HTTPConnection: ServerChildChannel {
+    typealias Value = NIOAsyncChannel<HTTPServerRequestPart, HTTPServerResponsePart>
+
+    let limits: ConnectionLimits
+    let tls: NIOSSLContext?
+    let clock: any TimeSource
+    /// Answers one request. Never throws: an error is an answer too.
+    let respond: @Sendable (IncomingRequest) async -> Answer
+    /// Answers what is not HTTP.
+    let refuse: @Sendable (any Error) -> Answer
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        channel.eventLoop.makeCompletedFuture {
+            // Large receive buffers: fewer wake-ups per GiB. Bounded by the watermark below: about 1 MiB a connection.
+            try channel.syncOptions?.setOption(
+                ChannelOptions.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 16 << 10, maximum: 256 << 10))
+            let pipeline = channel.pipeline.syncOperations
+            if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
+            var decoderLimits = NIOHTTPDecoderLimitConfiguration()
+            decoderLimits.maxHeaderFieldSize = limits.maxHeaderBytes
+            decoderLimits.maxHeaderListSize = limits.maxHeaderBytes
+            decoderLimits.maxHeaderFieldCount = limits.maxHeaderFields
+            try pipeline.configureHTTPServerPipeline(
+                withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: true,
+                withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoderLimits)
+            try pipeline.addHandler(ConnectionGuard(limits: limits))
+            return try NIOAsyncChannel(
+                wrappingChannelSynchronously: channel,
+                configuration: .init(
+                    backPressureStrategy: .init(lowWatermark: 1, highWatermark: 4), isOutboundHalfClosureEnabled: false))
+        }
+    }
+
+    func handle(value: Value, logger: Logger) async {
+        do {
+            try await withTaskCancellationHandler {
+                try await value.executeThenClose { inbound, _ in
+                    try await serve(InboundParts(inbound), on: value.channel)
+                }
+            } onCancel: {
+                value.channel.close(promise: nil)
+            }
+        } catch {
+            // The connection is gone; what became of each answer was reported with it.
+            logger.trace("A connection ended with an error.", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func serve(_ parts: InboundParts, on channel: any Channel) async throws {
+        while let part = try await head(from: parts, on: channel) {
+            guard case .head(let head) = part else { return }
+            let body = RequestBody(head: head, parts: parts) {
+                let head = HTTPResponseHead(version: .http1_1, status: .continue)
+                try await channel.writeAndFlush(HTTPServerResponsePart.head(head)).get()
+            }
+            let answer = await respond(IncomingRequest(head: head, body: body))
+            let isKept = head.isKeepAlive && head.isPersistentVersion && body.canBeDrained(limit: limits.drainBytes)
+            try await send(answer, to: head, isLast: !isKept, on: channel)
+            guard isKept else { return try await channel.closeFuture.get() }
+            try await body.drain()
+        }
+    }
+
+    /// The next head; nil when the client is done. What is not HTTP gets its answer here.
+    private func head(from parts: InboundParts, on channel: any Channel) async throws -> HTTPServerRequestPart? {
+        do {
+            return try await parts.next()
+        } catch let error as HTTPParserError {
+            let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
+            try await send(refuse(error), to: head, isLast: true, on: channel)
+            try await channel.closeFuture.get()
+            return nil
+        }
+    }
+
+    private func send(_ answer: Answer, to request: HTTPRequestHead, isLast: Bool, on channel: any Channel) async throws {
+        var headers = HTTPHeaders(answer.headers)
+        headers.add(name: "Date", value: HTTPDate.text(clock.now()))
+        switch answer.payload {
+        case .none: break
+        case .bytes(let bytes): headers.add(name: "Content-Length", value: String(bytes.count))
+        case .stream(let count, _): headers.add(name: "Content-Length", value: String(count))
+        }
+        if isLast { headers.add(name: "Connection", value: "close") }
+        let writer = AnswerWriter(channel: channel)
+        do {
+            let head = HTTPResponseHead(version: .http1_1, status: answer.status, headers: headers)
+            try await writer.write(head, payload: answer.payload, omitsBody: request.method == .HEAD)
+            answer.whenSent(SentAnswer(bodyBytes: writer.bodyBytes, failure: nil))
+        } catch {
+            channel.close(promise: nil)
+            answer.whenSent(SentAnswer(bodyBytes: writer.bodyBytes, failure: error))
+            throw error
+        }
+    }
+}
