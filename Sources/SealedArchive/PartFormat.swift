@@ -97,8 +97,8 @@ public struct SealedPartSummary: Hashable, Sendable {
     /// Bytes of the whole blob, preamble included.
     public let sealedBytes: UInt64
     public let treeHash: SHA256Digest
-    /// SHA-256 of the content.
-    public let linearHash: SHA256Digest
+    /// SHA-256 of the content; nil for staged output, whose length was not declared.
+    public let linearHash: SHA256Digest?
     /// SHA-256 of the whole blob, preamble included: scrub and repair need no key.
     public let ciphertextSHA256: SHA256Digest
     public let sealHeader: SealHeader

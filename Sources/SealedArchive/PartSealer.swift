@@ -20,7 +20,8 @@ public final class PartSealer: @unchecked Sendable {
     public let prefix: [UInt8]
 
     private let sealHeader: SealHeader
-    private let expectedBytes: UInt64
+    /// Nil for staged output: its length so far is what counts.
+    private let declaredBytes: UInt64?
     private let compress: Bool
     private let scratch: PartScratch
     private let gate = OwnershipGate()
@@ -41,9 +42,30 @@ public final class PartSealer: @unchecked Sendable {
     ///   - compress: whether to try LZ4; each frame that does not shrink by a sixteenth is stored raw.
     ///   - expectedBytes: the content's exact length; at most `PartFormat.maxPartBytes` for a part.
     ///   - scratch: working memory that no other sealer or opener uses at the same time.
-    public init(
+    public convenience init(
         preamble: BlobPreamble, account: String, vaultUID: [UInt8], key: SecretKey, compress: Bool,
         expectedBytes: UInt64, random: some RandomByteSource, scratch: PartScratch = PartScratch()
+    ) throws(FormatError) {
+        try self.init(
+            preamble: preamble, account: account, vaultUID: vaultUID, key: key, compress: compress, expectedBytes: expectedBytes,
+            declaredBytes: expectedBytes, hasher: LinearAndTreeHasher(expectedBytes: expectedBytes), random: random, scratch: scratch)
+    }
+
+    /// Seals a staged output whose length is known only at its end.
+    /// - Parameter maxBytes: the most bytes of content that will come.
+    public convenience init(
+        stagedUID: [UInt8], account: String, vaultUID: [UInt8], key: SecretKey, compress: Bool, maxBytes: UInt64,
+        random: some RandomByteSource, scratch: PartScratch = PartScratch()
+    ) throws(FormatError) {
+        try self.init(
+            preamble: BlobPreamble(kind: .staged, uid: stagedUID, index: 0, number: 0), account: account, vaultUID: vaultUID,
+            key: key, compress: compress, expectedBytes: maxBytes, declaredBytes: nil, hasher: LinearAndTreeHasher(treeOnlyUpTo: maxBytes),
+            random: random, scratch: scratch)
+    }
+
+    private init(
+        preamble: BlobPreamble, account: String, vaultUID: [UInt8], key: SecretKey, compress: Bool,
+        expectedBytes: UInt64, declaredBytes: UInt64?, hasher: consuming LinearAndTreeHasher, random: some RandomByteSource, scratch: PartScratch
     ) throws(FormatError) {
         precondition(preamble.kind == .part || preamble.kind == .staged, "only parts and staged output have part bodies")
         guard expectedBytes <= PartFormat.maxContentBytes(preamble.kind) else {
@@ -55,18 +77,18 @@ public final class PartSealer: @unchecked Sendable {
         }
         sealHeader = message.header
         prefix = preamble.bytes + message.header.bytes
-        self.expectedBytes = expectedBytes
+        self.declaredBytes = declaredBytes
         self.compress = compress
         self.scratch = scratch
-        hasher = LinearAndTreeHasher(expectedBytes: expectedBytes)
+        self.hasher = hasher
         blobHasher.update(prefix)
         blobBytes = UInt64(prefix.count)
         index.reserveCapacity(
             Int(min(TreeHash.leafCount(expectedBytes), UInt64(PartFormat.maxEntriesPerRead))) * PartFormat.entryBytes)
     }
 
-    /// The bytes that `finish` needs room for.
-    public var maxFinishBytes: Int { Self.maxFinishBytes(contentBytes: expectedBytes) }
+    /// The bytes that `finish` needs room for, when all content has been appended (for a part also before).
+    public var maxFinishBytes: Int { Self.maxFinishBytes(contentBytes: declaredBytes ?? contentBytes) }
 
     /// The bytes that `finish` needs room for, for a content of that length.
     public static func maxFinishBytes(contentBytes: UInt64) -> Int {

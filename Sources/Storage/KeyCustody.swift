@@ -14,3 +14,15 @@ public protocol KeyCustody: Sendable {
     func wrap(_ key: SecretKey, context: [UInt8]) async throws(StorageError) -> [UInt8]
     func unwrap(_ wrapped: [UInt8], context: [UInt8]) async throws(StorageError) -> SecretKey
 }
+
+/// Where the small files of the keyring live: outside blobs and catalog, copied to every mirror. Contents are opaque here.
+public protocol KeyFileStore: Sendable {
+    /// Names of all key files, sorted.
+    func list() async throws(StorageError) -> [String]
+    /// The whole file; `.notFound` when absent.
+    func read(_ name: String) async throws(StorageError) -> [UInt8]
+    /// Creates or atomically replaces the file; durable on return.
+    func replace(_ name: String, with bytes: [UInt8]) async throws(StorageError)
+    /// Copies every key file into the directory `path`, which must not exist yet. Durable on return; returns how many.
+    func copyAll(to path: String) async throws(StorageError) -> Int
+}

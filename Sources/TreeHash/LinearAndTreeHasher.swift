@@ -9,6 +9,7 @@ public struct LinearAndTreeHasher: ~Copyable {
     private static let sliceBytes = 16 << 10
 
     private let expectedBytes: UInt64
+    private let isExact: Bool
     private var leafHasher = SHA256Hasher()
     private var linearHasher: SHA256Hasher?
     private var tree = TreeHasher()
@@ -19,7 +20,16 @@ public struct LinearAndTreeHasher: ~Copyable {
     /// - Parameter expectedBytes: the part's length. Feeding more is a programmer's error and traps.
     public init(expectedBytes: UInt64) {
         self.expectedBytes = expectedBytes
+        isExact = true
         linearHasher = expectedBytes > UInt64(TreeHash.leafBytes) ? SHA256Hasher() : nil
+    }
+
+    /// The tree hash alone, of a content whose length is known only at its end.
+    /// - Parameter maxBytes: feeding more is a programmer's error and traps.
+    public init(treeOnlyUpTo maxBytes: UInt64) {
+        expectedBytes = maxBytes
+        isExact = false
+        linearHasher = nil
     }
 
     /// Takes exactly one leaf: 1 MiB, or fewer bytes (at least one) if it is the part's last.
@@ -30,7 +40,7 @@ public struct LinearAndTreeHasher: ~Copyable {
         byteCount += UInt64(size)
         precondition(byteCount <= expectedBytes, "more bytes than the declared length")
         precondition(
-            size == TreeHash.leafBytes || (size > 0 && size < TreeHash.leafBytes && byteCount == expectedBytes),
+            size == TreeHash.leafBytes || (size > 0 && size < TreeHash.leafBytes && (byteCount == expectedBytes || !isExact)),
             "only the last leaf may be short")
         var start = 0
         while start < size {
@@ -47,10 +57,11 @@ public struct LinearAndTreeHasher: ~Copyable {
     }
 
     /// Ends the part. All declared bytes must have been fed.
-    /// - Returns: the SHA-256 of all bytes, and the tree hash.
-    public mutating func finish() -> (linear: SHA256Digest, tree: SHA256Digest) {
-        precondition(byteCount == expectedBytes, "fewer bytes than the declared length")
+    /// - Returns: the SHA-256 of all bytes (nil if only the tree hash was asked for), and the tree hash.
+    public mutating func finish() -> (linear: SHA256Digest?, tree: SHA256Digest) {
         let root = tree.root
+        guard isExact else { return (nil, root) }
+        precondition(byteCount == expectedBytes, "fewer bytes than the declared length")
         let linear = linearHasher?.finalizeAndReset() ?? lastLeaf ?? root
         return (linear, root)
     }

@@ -41,6 +41,5 @@ public struct BackupReport: Sendable, Hashable {
     /// Paths of what was written: the catalog copy and, separately, the keyring.
     public let catalogPath: String
     public let keyringPath: String
-    public let catalogBytes: UInt64
     public let keyFiles: Int
 }

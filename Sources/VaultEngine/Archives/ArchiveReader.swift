@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Cryptography
+import Execution
+import NIOCore
+import SealedArchive
+import Storage
+import TreeHash
+import VaultModel
+
+/// Reads verified bytes of one archive through its manifest. Parts are opened as they are reached and forgotten when left, so memory does not
+/// grow with the archive. Used by one task at a time.
+struct ArchiveReader: Sendable {
+    let engine: VaultEngine
+    let vault: VaultRow
+    let manifest: Manifest
+    private let dataKey: SecretKey
+    /// Where each part begins in the archive.
+    private let starts: [UInt64]
+
+    /// Opens and verifies the manifest that the catalog names. Cold stores need no recall for it only if their manifests are warm; the caller
+    /// recalls first otherwise.
+    static func open(_ archive: ArchiveRow, in vault: VaultRow, engine: VaultEngine) async throws -> ArchiveReader {
+        let account = vault.location.account.digits
+        let name = BlobName.manifest(
+            account: account, vaultUID: vault.uid.bytes, archiveUID: archive.uid.bytes, generation: archive.generation)
+        let id = try blobID(name.text)
+        guard let bytes = try await engine.cold.size(of: id) else {
+            throw StorageError(.integrity, "The manifest \(id) is missing from the blob store.")
+        }
+        guard bytes <= UInt64(SealedBlob.maxBlobBytes) else { throw FormatError.limitExceeded("a manifest of \(bytes) bytes") }
+        var blob: [UInt8] = []
+        blob.reserveCapacity(Int(bytes))
+        while UInt64(blob.count) < bytes {
+            let end = min(bytes, UInt64(blob.count) + UInt64(engine.cold.maxReadBytes))
+            blob += try await engine.cold.read(id, range: UInt64(blob.count)..<end).readableBytesView
+        }
+        let vaultKey = try engine.keyring.key(of: vault, version: archive.keyVersion)
+        let sealed = blob
+        let manifest = try await engine.compute.run {
+            let expectation = BlobExpectation(
+                .manifest, uid: archive.uid.bytes, index: archive.keyVersion, number: archive.generation)
+            return try Manifest(
+                decoding: SealedBlob.open(
+                    sealed, expecting: expectation, account: account, vaultUID: vault.uid.bytes, key: vaultKey
+                ).plaintext)
+        }
+        guard let wrap = manifest.keys.first(where: { $0.kind == WrappedKey.serviceKind && $0.version == archive.keyVersion }) else {
+            throw FormatError.malformed("manifest without a service wrap of key version \(archive.keyVersion)")
+        }
+        let dataKey = try KeyWrap.unwrap(wrap.wrapped, under: vaultKey, context: ArchiveBirth.wrapContext(vault, archive.uid))
+        guard manifest.archiveUID == archive.uid.bytes, manifest.size == archive.size,
+            TreeHash.combine(manifest.parts.map(\.treeHash)) == manifest.treeHash
+        else { throw FormatError.malformed("manifest: it does not describe the archive of the catalog") }
+        return try ArchiveReader(engine: engine, vault: vault, manifest: manifest, dataKey: dataKey)
+    }
+
+    private init(engine: VaultEngine, vault: VaultRow, manifest: Manifest, dataKey: SecretKey) throws {
+        self.engine = engine
+        self.vault = vault
+        self.manifest = manifest
+        self.dataKey = dataKey
+        var starts: [UInt64] = []
+        var position: UInt64 = 0
+        for part in manifest.parts {
+            // The leaf grids of parts join into the archive's only if every part but the last is whole leaves.
+            guard position % UInt64(Limits.leafBytes) == 0, part.length > 0 else {
+                throw FormatError.malformed("manifest: a part that is not the last ends inside a leaf")
+            }
+            starts.append(position)
+            position += part.length
+        }
+        guard position == manifest.size else { throw FormatError.malformed("manifest: its parts do not add up to its size") }
+        self.starts = starts
+    }
+
+    /// The blobs that hold `range`.
+    func blobs(holding range: ByteRange) throws -> [BlobID] {
+        try partIndices(range).map { try blobID(manifest.parts[$0].blob) }
+    }
+
+    /// Hands out the frames that hold `range`, in order, cut to it, each verified; the next one is read while `visit` works.
+    /// `digest` is the leaf hash of the whole frame.
+    func forEachFrame(
+        in range: ByteRange, _ visit: (_ digest: SHA256Digest, _ content: ByteBuffer) async throws -> Void
+    ) async throws {
+        let scratch = engine.scratch.take()
+        defer { engine.scratch.give(scratch) }
+        for part in partIndices(range) {
+            let reader = try await open(part, scratch: scratch)
+            let start = starts[part]
+            let first = max(range.first, start) - start
+            let last = min(range.last, start + manifest.parts[part].length - 1) - start
+            try await reader.forEachFrame(first: first, last: last, visit)
+        }
+    }
+
+    /// The tree hash of a tree-hash aligned range: of leaves inside one part, or of whole parts.
+    func treeHash(of range: ByteRange) async throws -> SHA256Digest {
+        let parts = partIndices(range)
+        if parts.count > 1 || range.count == manifest.parts[parts.lowerBound].length {
+            return TreeHash.combine(manifest.parts[parts].map(\.treeHash))
+        }
+        let scratch = engine.scratch.take()
+        defer { engine.scratch.give(scratch) }
+        let reader = try await open(parts.lowerBound, scratch: scratch)
+        let start = starts[parts.lowerBound]
+        let leaf = UInt64(Limits.leafBytes)
+        let leaves = Int((range.first - start) / leaf)...Int((range.last - start) / leaf)
+        return TreeHash.combine(reader.entries[leaves].map(\.digest))
+    }
+
+    private func open(_ index: Int, scratch: PartScratch) async throws -> PartReader {
+        let part = manifest.parts[index]
+        let source = PartSource(
+            blob: try blobID(part.blob), blobBytes: part.ciphertextBytes, length: part.length, treeHash: part.treeHash,
+            expectation: BlobExpectation(.part, uid: manifest.archiveUID, index: part.index, number: part.number),
+            sealHeader: part.sealHeader, account: vault.location.account, vault: vault.uid, key: dataKey)
+        return try await PartReader.open(source, in: engine.cold, compute: engine.compute, scratch: scratch)
+    }
+
+    private func partIndices(_ range: ByteRange) -> Range<Int> {
+        // The last part that begins at or before a byte holds it.
+        func holder(_ byte: UInt64) -> Int {
+            var low = 0
+            var high = starts.count
+            while high - low > 1 {
+                let middle = (low + high) / 2
+                if starts[middle] <= byte { low = middle } else { high = middle }
+            }
+            return low
+        }
+        return holder(range.first)..<holder(range.last) + 1
+    }
+}
+
+extension PartReader {
+    /// Frames that hold the bytes `first...last` of the content, cut to them; one is read ahead.
+    func forEachFrame(
+        first: UInt64, last: UInt64, _ visit: (SHA256Digest, ByteBuffer) async throws -> Void
+    ) async throws {
+        let leaf = UInt64(Limits.leafBytes)
+        let frames = Int(first / leaf)...Int(last / leaf)
+        var current = try await frame(frames.lowerBound)
+        for index in frames {
+            let frameStart = UInt64(index) * leaf
+            let low = Int(max(first, frameStart) - frameStart)
+            let high = Int(min(last, frameStart + UInt64(entries[index].contentBytes) - 1) - frameStart)
+            guard let cut = current.getSlice(at: current.readerIndex + low, length: high - low + 1) else {
+                throw FormatError.malformed("frame \(index): shorter than its index entry says")
+            }
+            guard index < frames.upperBound else {
+                try await visit(entries[index].digest, cut)
+                return
+            }
+            current = ByteBuffer()
+            async let next = frame(index + 1)
+            try await visit(entries[index].digest, cut)
+            current = try await next
+        }
+    }
+}

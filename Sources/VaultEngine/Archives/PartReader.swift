@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Cryptography
+import Execution
+import NIOCore
+import SealedArchive
+import Storage
+import TreeHash
+import VaultModel
+
+/// Where one part body lies and who it must be.
+struct PartSource: Sendable {
+    let blob: BlobID
+    /// As the manifest or catalog says; the store's own idea is not asked.
+    let blobBytes: UInt64
+    let length: UInt64
+    let treeHash: SHA256Digest?
+    let expectation: BlobExpectation
+    let sealHeader: SealHeader
+    let account: AccountID
+    let vault: VaultUID
+    let key: SecretKey
+}
+
+/// Reads verified frames of one part or staged object. Opened by reading prefix and tail only; each frame costs one read.
+/// Used by one task at a time.
+final class PartReader: Sendable {
+    let source: PartSource
+    let entries: [FrameEntry]
+    private let opener: PartOpener
+    private let store: any BlobStore
+    private let compute: BlockingPool
+
+    /// Enough of a blob's end for the footer and the index of a part of about a gigabyte in one read.
+    private static let tailBytes: UInt64 = 64 << 10
+
+    static func open(
+        _ source: PartSource, in store: any BlobStore, compute: BlockingPool, scratch: PartScratch
+    ) async throws -> PartReader {
+        var window = BlobWindow(store: store, blob: source.blob, blobBytes: source.blobBytes)
+        let prefix = try await window.read(0..<min(source.blobBytes, UInt64(PartFormat.prefixBytes)))
+        let tailStart = source.blobBytes - min(source.blobBytes, tailBytes)
+        try await window.load(tailStart..<source.blobBytes)
+        let opener = try PartOpener(
+            prefix: Array(prefix.readableBytesView), blobBytes: source.blobBytes, expecting: source.expectation,
+            account: source.account.digits, vaultUID: source.vault.bytes, key: source.key, expectedSealHeader: source.sealHeader,
+            scratch: scratch)
+        let footerBytes = try await window.read(opener.footerReadRange)
+        let footer = try await compute.run { try opener.readFooter(ciphertext: footerBytes.readableBytesSpan) }
+        guard footer.partLength == source.length else {
+            throw FormatError.malformed("part length: \(footer.partLength) where \(source.length) is expected")
+        }
+        var entries: [FrameEntry] = []
+        entries.reserveCapacity(footer.frameCount)
+        for first in stride(from: 0, to: footer.frameCount, by: PartFormat.maxEntriesPerRead) {
+            let frames = first..<min(first + PartFormat.maxEntriesPerRead, footer.frameCount)
+            let index = try await window.read(opener.indexReadRange(footer, frames: frames))
+            entries += try await compute.run {
+                try opener.parseIndex(footer, frames: frames, ciphertext: index.readableBytesSpan)
+            }
+        }
+        if let expected = source.treeHash, TreeHash.combine(entries.map(\.digest)) != expected {
+            throw FormatError.malformed("tree hash of a part's index")
+        }
+        return PartReader(source: source, entries: entries, opener: opener, store: store, compute: compute)
+    }
+
+    private init(
+        source: PartSource, entries: [FrameEntry], opener: PartOpener, store: any BlobStore, compute: BlockingPool
+    ) {
+        self.source = source
+        self.entries = entries
+        self.opener = opener
+        self.store = store
+        self.compute = compute
+    }
+
+    /// The content of frame `index`: decrypted, inflated, its leaf hash checked; or an error and nothing.
+    func frame(_ index: Int) async throws -> ByteBuffer {
+        let entry = entries[index]
+        let ciphertext = try await store.read(source.blob, range: opener.frameReadRange(entry))
+        let opener = opener
+        return try await compute.run {
+            var content = ByteBufferAllocator().buffer(capacity: entry.contentBytes)
+            try content.writeWithUnsafeMutableBytes(minimumWritableBytes: entry.contentBytes) { out in
+                try opener.openFrame(entry, ciphertext: ciphertext.readableBytesSpan, into: out)
+            }
+            return content
+        }
+    }
+}
+
+/// Small reads of one blob out of the last bigger one.
+private struct BlobWindow {
+    let store: any BlobStore
+    let blob: BlobID
+    let blobBytes: UInt64
+    private var start: UInt64 = 0
+    private var bytes = ByteBuffer()
+
+    init(store: any BlobStore, blob: BlobID, blobBytes: UInt64) {
+        self.store = store
+        self.blob = blob
+        self.blobBytes = blobBytes
+    }
+
+    mutating func load(_ range: Range<UInt64>) async throws {
+        if holds(range) { return }
+        bytes = try await store.read(blob, range: range)
+        start = range.lowerBound
+    }
+
+    mutating func read(_ range: Range<UInt64>) async throws -> ByteBuffer {
+        // A small blob is read once, whole.
+        if blobBytes <= 128 << 10 { try await load(0..<blobBytes) }
+        if holds(range), let slice = bytes.getSlice(at: bytes.readerIndex + Int(range.lowerBound - start), length: range.count) {
+            return slice
+        }
+        return try await store.read(blob, range: range)
+    }
+
+    private func holds(_ range: Range<UInt64>) -> Bool {
+        range.lowerBound >= start && range.upperBound <= start + UInt64(bytes.readableBytes)
+    }
+}

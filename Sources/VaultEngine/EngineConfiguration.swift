@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import VaultModel
+
+/// What an operator may choose about the engine; validated before it arrives here.
+public struct EngineConfiguration: Sendable {
+    /// How a finished archive retrieval is kept for download.
+    public enum OutputMode: String, Sendable {
+        /// The archive's own blobs are pinned and opened again at download.
+        case inPlace
+        /// A sealed copy of the range in the warm store.
+        case staged
+    }
+
+    /// LZ4 for vaults that do not choose themselves.
+    public var compress = true
+    /// Nil: in place, unless the store's reads must be recalled.
+    public var outputMode: OutputMode?
+    public var retrievalDelays = RetrievalDelays()
+    /// How long a finished job and its output stay; at least 24 h on a production vault.
+    public var outputRetention: Duration = .seconds(24 * 3600)
+    /// How long the bytes of a deleted archive are kept.
+    public var deletionGrace: Duration = .seconds(24 * 3600)
+    /// An open upload without activity for so long is given up.
+    public var uploadExpiry: Duration = .seconds(7 * 24 * 3600)
+    /// How long a completed or aborted upload is remembered, so that a repeated request gets the same answer.
+    public var closedUploadMemory: Duration = .seconds(24 * 3600)
+    /// Jobs that run at once.
+    public var concurrentJobs = 4
+    /// Bytes of working memory for all requests and jobs together.
+    public var memoryBudgetBytes = 128 << 20
+    /// A lease lives so long without being renewed.
+    public var lease: Duration = .seconds(60)
+    /// How often the reclaimer looks for expired jobs, purgeable archives and doomed blobs.
+    public var maintenanceInterval: Duration = .seconds(10)
+    /// A job is tried so often when the failure may be transient.
+    public var maxJobAttempts: UInt32 = 5
+
+    public init() {}
+}

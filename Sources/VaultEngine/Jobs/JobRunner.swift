@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Cryptography
+import Execution
+import Logging
+import Storage
+import TreeHash
+import VaultModel
+
+/// The background worker: claims jobs under leases, prepares their outputs, ends them.
+///
+/// Invariants:
+///  1. A job is claimed, renewed and ended only under this process's epoch; a lost lease makes its work void, never doubled.
+///  2. Jobs for the same archive are claimed together and share one recall and, per range, one verification.
+///  3. An output is ready only after every byte of it has been decrypted and every leaf and the tree hash verified.
+///  4. A failing job ends alone; the loop goes on.
+struct JobRunner: Sendable {
+    /// Jobs claimed together for one archive.
+    private static let maxGroup = 64
+    private static let maxCandidates = 1000
+    /// The longest the loop sleeps without looking.
+    private static let heartbeat: Duration = .seconds(1)
+    /// A leaf in and out, LZ4 scratch, one read ahead.
+    private static let workingBytes = 5 << 20
+
+    let engine: VaultEngine
+    let epoch: UInt64
+
+    /// Runs until cancelled; then the running jobs are handed back.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                var pause = Self.heartbeat
+                do {
+                    try await startRunnable(in: &group)
+                    if let next = try await engine.catalog.nextRunnable(after: engine.clock.now()) {
+                        pause = min(pause, max(.milliseconds(1), next.since(engine.clock.now())))
+                    }
+                } catch {
+                    engine.logger.error("the job queue cannot be read", metadata: ["error": "\(error)"])
+                }
+                await engine.wake.wait(upTo: pause, clock: engine.clock)
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func startRunnable(in group: inout DiscardingTaskGroup) async throws {
+        while engine.scheduler.busy < engine.configuration.concurrentJobs, !Task.isCancelled {
+            let now = engine.clock.now()
+            let candidates = try await engine.catalog.runnableJobs(at: now, limit: Self.maxCandidates)
+            guard let next = engine.scheduler.next(of: candidates) else { return }
+            let jobs = try await engine.catalog.claimJobs(
+                like: next.uid, epoch: epoch, at: now, leaseUntil: now.advanced(by: engine.configuration.lease), limit: Self.maxGroup)
+            guard !jobs.isEmpty else { return }
+            engine.scheduler.started(next.account)
+            group.addTask {
+                await process(jobs)
+                engine.scheduler.finished(next.account)
+                engine.wake.signal()
+            }
+        }
+    }
+
+    /// Works on jobs of one archive (or one inventory job) while keeping their leases alive.
+    private func process(_ jobs: [JobRow]) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await keepLeases(jobs.map(\.uid)) }
+            group.addTask {
+                do {
+                    try await work(on: jobs)
+                } catch {
+                    await settle(jobs, after: error)
+                }
+            }
+            // The heartbeat never ends by itself: whoever ends first is the work, or a lost lease.
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func keepLeases(_ uids: [JobUID]) async {
+        let interval = engine.configuration.lease / 4
+        while !Task.isCancelled {
+            do {
+                try await engine.clock.sleep(for: interval)
+                let until = engine.clock.now().advanced(by: engine.configuration.lease)
+                let kept = try await engine.catalog.renewLeases(uids, epoch: epoch, leaseUntil: until)
+                if kept.isEmpty { return }
+            } catch is CancellationError {
+                return
+            } catch {
+                engine.logger.warning("leases could not be renewed", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    private func work(on jobs: [JobRow]) async throws {
+        guard let first = jobs.first, let vault = try await engine.catalog.vault(first.vault), vault.state == .active else {
+            throw JobFailure(reason: "The vault was deleted.")
+        }
+        let memory = try await engine.budget.reserve(Self.workingBytes)
+        defer { memory.release() }
+        guard let archiveUID = first.archive else {
+            for job in jobs {
+                try await each([job]) {
+                    let output = try await InventoryJob(engine: engine, vault: vault, job: job).prepare()
+                    return PreparedOutput(bytes: output.bytes, staged: output.staged, rangeTreeHash: nil, nextMarker: output.nextMarker)
+                }
+            }
+            return
+        }
+        guard let archive = try await engine.catalog.archive(archiveUID), archive.state == .stored else {
+            throw JobFailure(reason: JobLifeCycle.archiveDeleted)
+        }
+        let retrieval = try await ArchiveRetrieval.open(archive, in: vault, engine: engine, ranges: jobs.compactMap(\.range))
+        // In the order of their claims, each range once.
+        var ranges: [ByteRange] = []
+        for range in jobs.compactMap(\.range) where !ranges.contains(range) { ranges.append(range) }
+        for range in ranges {
+            try await each(jobs.filter { $0.range == range }) { try await retrieval.prepare(range) }
+        }
+    }
+
+    /// Prepares one output and ends its jobs; a failure ends or returns these jobs only. Cancellation goes up.
+    private func each(_ jobs: [JobRow], _ prepare: () async throws -> PreparedOutput) async throws {
+        do {
+            let output = try await prepare()
+            for job in jobs { try await succeed(job, output) }
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            await settle(jobs, after: error)
+        }
+    }
+
+    private func succeed(_ job: JobRow, _ output: PreparedOutput) async throws {
+        var done = job
+        let now = engine.clock.now()
+        done.state = .succeeded
+        done.completed = now
+        done.expires = now.advanced(by: engine.configuration.outputRetention)
+        done.outputBytes = output.bytes
+        done.staged = output.staged?.uid
+        guard let vault = try await engine.catalog.vault(job.vault) else { return }
+        var column = try engine.column(of: job, in: vault)
+        column.statusMessage = "Succeeded"
+        column.rangeTreeHash = output.rangeTreeHash ?? column.rangeTreeHash
+        column.nextMarker = output.nextMarker
+        done.sealed = try engine.seal(column, job: job.uid, in: vault)
+        switch try await engine.catalog.finishJob(done, epoch: epoch, staged: output.staged) {
+        case .finished:
+            engine.logger.info("job succeeded", metadata: Self.metadata(job).merging(["bytes": "\(output.bytes)"]) { $1 })
+        case .archiveDeleted:
+            await fail(job, reason: JobLifeCycle.archiveDeleted)
+        case .leaseLost:
+            engine.logger.warning("the lease of a job was lost; its work is void", metadata: Self.metadata(job))
+        }
+    }
+
+    /// Ends, returns or leaves jobs after an error, as ``JobLifeCycle`` decides. Outlives a cancellation: leases are handed back.
+    private func settle(_ jobs: [JobRow], after error: any Error) async {
+        for job in jobs {
+            switch JobLifeCycle.afterError(error, attempts: job.attempts, maxAttempts: engine.configuration.maxJobAttempts) {
+            case .fail(let reason):
+                let isIntegrity = VaultError.wrapping(error, "preparing an output").code == .integrity
+                engine.logger.log(
+                    level: isIntegrity ? .error : .warning, "job failed",
+                    metadata: Self.metadata(job).merging(["reason": "\(reason)", "error": "\(error)"]) { $1 })
+                await fail(job, reason: reason)
+            case .retry:
+                engine.logger.warning(
+                    "job will be tried again",
+                    metadata: Self.metadata(job).merging(["attempt": "\(job.attempts)", "error": "\(error)"]) { $1 })
+                // Being cancelled meanwhile only ends the pause.
+                try? await engine.clock.sleep(for: .milliseconds(200 * Int64(max(1, job.attempts))))
+                await handBack([job])
+            case .leave:
+                await handBack([job])
+            }
+        }
+    }
+
+    private func handBack(_ jobs: [JobRow]) async {
+        do {
+            try await withCompletionGuaranteed { [self] in
+                try await engine.catalog.releaseJobs(jobs.map(\.uid), epoch: epoch)
+            }
+        } catch {
+            engine.logger.warning("leases could not be handed back; they run out by themselves", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func fail(_ job: JobRow, reason: String) async {
+        do {
+            try await withCompletionGuaranteed { [self] in
+                guard let vault = try await engine.catalog.vault(job.vault) else { return }
+                var failed = job
+                let now = engine.clock.now()
+                failed.state = .failed
+                failed.completed = now
+                failed.expires = now.advanced(by: engine.configuration.outputRetention)
+                failed.staged = nil
+                failed.outputBytes = nil
+                var column = try engine.column(of: job, in: vault)
+                column.statusMessage = reason
+                failed.sealed = try engine.seal(column, job: job.uid, in: vault)
+                _ = try await engine.catalog.finishJob(failed, epoch: epoch, staged: nil)
+            }
+        } catch {
+            engine.logger.error(
+                "a failed job could not be recorded as such; its lease runs out and it is tried again",
+                metadata: Self.metadata(job).merging(["error": "\(error)"]) { $1 })
+        }
+    }
+
+    static func metadata(_ job: JobRow) -> Logger.Metadata {
+        ["job": "\(job.id)", "account": "\(job.account)", "action": "\(job.action.rawValue)"]
+    }
+}
+
+/// An output that is verified and, if staged, durable.
+struct PreparedOutput: Sendable {
+    let bytes: UInt64
+    let staged: StagedRow?
+    let rangeTreeHash: SHA256Digest?
+    let nextMarker: String?
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Cryptography
+import SealedArchive
+public import Storage
+import Synchronization
+public import VaultModel
+
+/// The keys in memory: master key versions, the identifier key, and vault keys unwrapped on demand.
+///
+/// Invariants:
+///  1. A key that anything durable was sealed under has its own key file, durable before that.
+///  2. Every key file has at least two slots: the operating root key and the recovery key.
+///  3. Nothing here is written to disk but through ``KeyFileStore``, wrapped.
+/// Safe to share; never blocks but for the shortest of locks.
+public final class Keyring: Sendable {
+    struct MasterKey: Sendable {
+        let version: UInt32
+        let created: Timestamp
+        let key: SecretKey
+        let slots: [String]
+    }
+
+    private struct State {
+        var masters: [UInt32: MasterKey]
+        /// The newest of them.
+        var current: MasterKey
+        var vaultKeys: [VaultKeyName: SecretKey] = [:]
+    }
+
+    private struct VaultKeyName: Hashable {
+        let vault: VaultUID
+        let version: UInt32
+    }
+
+    /// Unwrapped vault keys kept at once; the cache is emptied when it is full, which costs one unwrap (4 µs) each.
+    private static let maxCachedVaultKeys = 4096
+
+    let identifiers: IdentifierCodec
+    private let files: any KeyFileStore
+    private let custodies: [any KeyCustody]
+    private let random: any RandomByteSource
+    private let state: Mutex<State>
+
+    private init(
+        masters: [UInt32: MasterKey], current: MasterKey, identifierKey: SecretKey, files: any KeyFileStore,
+        custodies: [any KeyCustody], random: any RandomByteSource
+    ) {
+        identifiers = IdentifierCodec(key: identifierKey)
+        self.files = files
+        self.custodies = custodies
+        self.random = random
+        state = Mutex(State(masters: masters, current: current))
+    }
+
+    // MARK: Opening and creating
+
+    /// Opens the keyring with whichever of `custodies` fits. To add master versions later, custodies for every slot kind are needed; the
+    /// recovery slot's is itself opened from the key file `recovery-000001`.
+    public static func open(
+        files: any KeyFileStore, root: any KeyCustody, random: any RandomByteSource,
+        recoveryCustody: (SecretKey) -> any KeyCustody
+    ) async throws(VaultError) -> Keyring {
+        do {
+            var masters: [UInt32: MasterKey] = [:]
+            var identifier: SecretKey?
+            var recovery: SecretKey?
+            for name in try await files.list() where name.hasSuffix(".json") {
+                let file = try KeyFile(decoding: try await files.read(name))
+                let key = try await KeyringFiles.unwrap(file, with: [root])
+                switch file.purpose {
+                case .master:
+                    masters[file.keyVersion] = MasterKey(
+                        version: file.keyVersion, created: Timestamp(milliseconds: file.createdMilliseconds), key: key,
+                        slots: file.slots.map { "\($0.custody):\(KeyringFiles.hex($0.reference))" })
+                case .identifier: identifier = key
+                case .recovery: recovery = key
+                }
+            }
+            guard let current = masters.values.max(by: { $0.version < $1.version }), let identifier, let recovery else {
+                throw VaultError(
+                    .integrity, "The keyring is incomplete: keys/ must hold a master, an identifier and a recovery key file. Restore keys/.")
+            }
+            return Keyring(
+                masters: masters, current: current, identifierKey: identifier, files: files,
+                custodies: [root, recoveryCustody(recovery)], random: random)
+        } catch {
+            throw KeyringFiles.explain(error)
+        }
+    }
+
+    /// Writes the first key files: recovery, identifier, master version 1. Then opens what it wrote through each slot.
+    public static func create(
+        files: any KeyFileStore, root: any KeyCustody, recovery: any KeyCustody, recoveryKey: SecretKey, now: Timestamp,
+        random: any RandomByteSource
+    ) async throws(VaultError) {
+        do {
+            guard try await files.list().isEmpty else {
+                throw VaultError(.invalidParameter, "This data directory has a keyring already; nothing was changed.")
+            }
+            try await KeyringFiles.write(
+                recoveryKey, purpose: .recovery, version: 1, created: now, custodies: [root, recovery], to: files)
+            for purpose in [KeyFile.Purpose.identifier, .master] {
+                let key = SecretKey(random: random)
+                try await KeyringFiles.write(key, purpose: purpose, version: 1, created: now, custodies: [root, recovery], to: files)
+                let file = try KeyFile(decoding: try await files.read(KeyFile.fileName(purpose: purpose, keyVersion: 1)))
+                for custody in [root, recovery] {
+                    guard try await KeyringFiles.unwrap(file, with: [custody]).isEqual(to: key) else {
+                        throw VaultError(.integrity, "A key just written did not read back through its \(custody.kind) slot.")
+                    }
+                }
+            }
+        } catch {
+            throw KeyringFiles.explain(error)
+        }
+    }
+
+    /// Adds a master key version, durable in its own file before it is used. The caller re-wraps what hangs on the older ones.
+    func addMaster(now: Timestamp) async throws(VaultError) -> UInt32 {
+        let version = currentMaster.version + 1
+        let key = SecretKey(random: random)
+        do {
+            try await KeyringFiles.write(key, purpose: .master, version: version, created: now, custodies: custodies, to: files)
+        } catch {
+            throw KeyringFiles.explain(error)
+        }
+        let master = MasterKey(
+            version: version, created: now, key: key, slots: custodies.map { "\($0.kind):\($0.reference)" })
+        state.withLock {
+            $0.masters[version] = master
+            $0.current = master
+        }
+        return version
+    }
+
+    func copyFiles(to path: String) async throws(StorageError) -> Int { try await files.copyAll(to: path) }
+
+    // MARK: Master keys
+
+    /// The newest master key: what new wraps are made under.
+    var currentMaster: MasterKey { state.withLock { $0.current } }
+
+    var masterKeys: [MasterKey] { state.withLock { $0.masters.values.sorted { $0.version < $1.version } } }
+
+    func master(_ version: UInt32) throws(VaultError) -> SecretKey {
+        guard let key = state.withLock({ $0.masters[version]?.key }) else {
+            throw VaultError(
+                .integrity, "Stored data needs master key version \(version), which keys/ does not hold. Restore that key file.")
+        }
+        return key
+    }
+
+    // MARK: Vault keys
+
+    /// A fresh vault key version, wrapped under the newest master key.
+    func makeVaultKey(account: AccountID, vault: VaultUID, version: UInt32, now: Timestamp) throws(VaultError) -> VaultKeyWrap {
+        try wrapVaultKey(SecretKey(random: random), account: account, vault: vault, version: version, created: now)
+    }
+
+    /// The same key wrapped under the newest master key.
+    func rewrap(_ wrap: VaultKeyWrap, of vault: VaultRow) throws(VaultError) -> VaultKeyWrap {
+        try wrapVaultKey(
+            key(wrap, account: vault.location.account, vault: vault.uid), account: vault.location.account, vault: vault.uid,
+            version: wrap.version, created: wrap.created)
+    }
+
+    private func wrapVaultKey(
+        _ key: SecretKey, account: AccountID, vault: VaultUID, version: UInt32, created: Timestamp
+    ) throws(VaultError) -> VaultKeyWrap {
+        let master = currentMaster
+        do {
+            let wrapped = try KeyWrap.wrap(
+                key, under: master.key,
+                context: WrapContext.vaultKey(account: account.digits, vaultUID: vault.bytes, version: version), random: random)
+            return VaultKeyWrap(version: version, created: created, masterVersion: master.version, wrapped: wrapped)
+        } catch {
+            throw .wrapping(error, "wrapping a vault key")
+        }
+    }
+
+    /// The key that new archives of the vault use.
+    func currentKey(of vault: VaultRow) throws(VaultError) -> (version: UInt32, key: SecretKey) {
+        guard let wrap = vault.keys.last else {
+            throw VaultError(.integrity, "The catalog holds no key for vault \(vault.uid). Restore the catalog.")
+        }
+        return (wrap.version, try key(wrap, account: vault.location.account, vault: vault.uid))
+    }
+
+    func key(of vault: VaultRow, version: UInt32) throws(VaultError) -> SecretKey {
+        guard let wrap = vault.keys.first(where: { $0.version == version }) else {
+            throw VaultError(
+                .integrity, "Stored data of vault \(vault.uid) needs its key version \(version), which does not exist any more.")
+        }
+        return try key(wrap, account: vault.location.account, vault: vault.uid)
+    }
+
+    private func key(_ wrap: VaultKeyWrap, account: AccountID, vault: VaultUID) throws(VaultError) -> SecretKey {
+        let name = VaultKeyName(vault: vault, version: wrap.version)
+        if let cached = state.withLock({ $0.vaultKeys[name] }) { return cached }
+        let master = try master(wrap.masterVersion)
+        do {
+            let key = try KeyWrap.unwrap(
+                wrap.wrapped, under: master,
+                context: WrapContext.vaultKey(account: account.digits, vaultUID: vault.bytes, version: wrap.version))
+            state.withLock { state in
+                if state.vaultKeys.count >= Self.maxCachedVaultKeys { state.vaultKeys.removeAll() }
+                state.vaultKeys[name] = key
+            }
+            return key
+        } catch {
+            throw .wrapping(error, "unwrapping key version \(wrap.version) of vault \(vault)")
+        }
+    }
+}

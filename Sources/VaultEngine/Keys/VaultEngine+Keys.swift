@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Storage
+public import VaultModel
+
+extension VaultEngine {
+    /// Master and vault key versions with exact reference counts.
+    public func listKeys() async throws(VaultError) -> KeyListing {
+        try await vaultErrors("listing keys") {
+            let references = try await catalog.keyReferences()
+            let current = keyring.currentMaster.version
+            let master = keyring.masterKeys.map { key in
+                MasterKeyDescription(
+                    version: key.version, created: key.created, isCurrent: key.version == current,
+                    references: references.master[key.version] ?? 0, slots: key.slots)
+            }
+            var vaults: [VaultKeyDescription] = []
+            try await forEachVault { vault in
+                guard vault.state != .deleted else { return }
+                for key in vault.keys {
+                    vaults.append(
+                        VaultKeyDescription(
+                            vault: vault.uid, location: vault.location, version: key.version, created: key.created,
+                            isCurrent: key.version == vault.keys.last?.version, masterVersion: key.masterVersion,
+                            references: references.vaults[vault.uid]?[key.version] ?? 0))
+                }
+            }
+            return KeyListing(master: master, vaults: vaults)
+        }
+    }
+
+    /// Makes a new master key version and re-wraps every vault key and account under it: O(vaults), no archive is touched. A crash in
+    /// between is finished at the next start. Durable on return.
+    public func rotateMasterKey() async throws(VaultError) -> RotationReport {
+        try await vaultErrors("rotating the master key") {
+            _ = try await keyring.addMaster(now: clock.now())
+            return try await rewrapEverything()
+        }
+    }
+
+    /// Moves what hangs on older master versions to the newest. Idempotent.
+    func rewrapEverything() async throws -> RotationReport {
+        let current = keyring.currentMaster.version
+        var rewrapped: UInt64 = 0
+        try await forEachVault { vault in
+            guard vault.keys.contains(where: { $0.masterVersion != current }) else { return }
+            try await updateVault(vault) { row in
+                row.keys = try row.keys.map { try keyring.rewrap($0, of: row) }
+            }
+            rewrapped += UInt64(vault.keys.count)
+        }
+        var resealed: UInt64 = 0
+        var after: AccountID?
+        while true {
+            let page = try await catalog.accounts(after: after, limit: 200)
+            for account in page where account.masterVersion != current {
+                try await changeAccount(account.id) { _, _ in }
+                resealed += 1
+            }
+            guard page.count == 200, let last = page.last else { break }
+            after = last.id
+        }
+        return RotationReport(newVersion: current, rewrappedVaultKeys: rewrapped, resealedAccounts: resealed)
+    }
+
+    /// Makes a new version of a vault's key for new archives; older ones stay for the archives that they seal. Durable on return.
+    public func rotateVaultKey(_ location: VaultLocation) async throws(VaultError) -> RotationReport {
+        try await vaultErrors("rotating a vault key") {
+            let vault = try await updateVault(try await activeVault(location)) { row in
+                let next = (row.keys.last?.version ?? 0) + 1
+                row.keys.append(
+                    try keyring.makeVaultKey(account: location.account, vault: row.uid, version: next, now: clock.now()))
+            }
+            return RotationReport(newVersion: vault.keys.last?.version ?? 0, rewrappedVaultKeys: 0, resealedAccounts: 0)
+        }
+    }
+
+    /// A consistent copy of the catalog and, in a directory of its own, the keyring: keep the two apart. Durable on return.
+    public func createBackup(in directory: String) async throws(VaultError) -> BackupReport {
+        guard directory.hasPrefix("/") else {
+            throw VaultError(.invalidParameter, "Give the backup directory as an absolute path; \(directory) is relative.")
+        }
+        return try await vaultErrors("making a backup") {
+            let stamp = clock.now().iso8601Seconds.filter { $0 != ":" && $0 != "-" }
+            let catalogPath = "\(directory)/catalog-\(stamp).sqlite"
+            let keyringPath = "\(directory)/keyring-\(stamp)"
+            try await catalog.backup(to: catalogPath)
+            let count = try await keyring.copyFiles(to: keyringPath)
+            return BackupReport(catalogPath: catalogPath, keyringPath: keyringPath, keyFiles: count)
+        }
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import SealedArchive
+import Storage
+import VaultModel
+
+/// Gives room back, only for what a durable record names: expired jobs and outputs, idle uploads, deleted archives after their grace, doomed
+/// blobs. Each step is repeatable: a crash anywhere leaves work for the next round, never a hole.
+struct Reclaimer: Sendable {
+    private static let batch = 200
+    /// Rounds without a pause while there is a backlog.
+    private static let maxRounds = 50
+
+    let engine: VaultEngine
+
+    func run() async {
+        while !Task.isCancelled {
+            for step in [expireJobs, abortIdleUploads, purgeArchives, removeDoomed, forgetClosedUploads] {
+                do {
+                    var rounds = 0
+                    while try await step(), rounds < Self.maxRounds, !Task.isCancelled { rounds += 1 }
+                } catch is CancellationError {
+                    return
+                } catch {
+                    engine.logger.warning("a clean-up step failed and will be repeated", metadata: ["error": "\(error)"])
+                }
+            }
+            // Cancelled while asleep: the loop's condition sees it.
+            try? await engine.clock.sleep(for: engine.configuration.maintenanceInterval)
+        }
+    }
+
+    /// True while there may be more.
+    private func expireJobs() async throws -> Bool {
+        try await engine.catalog.expireJobs(at: engine.clock.now(), limit: Self.batch) >= Self.batch
+    }
+
+    private func abortIdleUploads() async throws -> Bool {
+        let before = engine.clock.now().advanced(by: .zero - engine.configuration.uploadExpiry)
+        let idle = try await engine.catalog.idleUploads(before: before, limit: Self.batch)
+        for upload in idle {
+            guard let vault = try await engine.catalog.vault(upload.vault) else { continue }
+            _ = try await engine.abort(upload, in: vault)
+            engine.logger.info("an idle upload was given up", metadata: ["upload": "\(upload.id)", "vault": "\(vault.location.arn)"])
+        }
+        return idle.count >= Self.batch
+    }
+
+    /// The bytes first, the manifest with its wrapped data key among them, then the row that names them.
+    private func purgeArchives() async throws -> Bool {
+        let archives = try await engine.catalog.purgeableArchives(at: engine.clock.now(), limit: Self.batch)
+        for archive in archives {
+            guard let vault = try await engine.catalog.vault(archive.vault) else { continue }
+            let prefix = BlobName.archivePrefix(
+                account: vault.location.account.digits, vaultUID: vault.uid.bytes, archiveUID: archive.uid.bytes)
+            var after: BlobID?
+            while true {
+                let page = try await engine.cold.list(prefix: prefix, after: after, limit: 1000)
+                for blob in page where Self.isContent(blob.id) { try await engine.cold.delete(blob.id) }
+                guard page.count == 1000 else { break }
+                after = page.last?.id
+            }
+            try await engine.catalog.removeArchive(archive.uid)
+            engine.logger.info("a deleted archive was purged", metadata: ["archive": "\(archive.id)"])
+        }
+        return archives.count >= Self.batch
+    }
+
+    /// Parts and manifests go; the deletion record stays, so that a rebuild from an old copy of the blobs still knows.
+    private static func isContent(_ id: BlobID) -> Bool {
+        switch BlobName(id.name) {
+        case .part, .manifest: true
+        default: false
+        }
+    }
+
+    private func removeDoomed() async throws -> Bool {
+        let doomed = try await engine.catalog.doomedBlobs(at: engine.clock.now(), limit: Self.batch)
+        guard !doomed.isEmpty else { return false }
+        for blob in doomed {
+            guard let id = BlobID(blob.id) else { continue }
+            try await (blob.store == .cold ? engine.cold : engine.warm).delete(id)
+        }
+        try await engine.catalog.forgetDoomed(doomed)
+        return doomed.count >= Self.batch
+    }
+
+    private func forgetClosedUploads() async throws -> Bool {
+        let before = engine.clock.now().advanced(by: .zero - engine.configuration.closedUploadMemory)
+        try await engine.catalog.removeClosedUploads(before: before, limit: Self.batch)
+        return false
+    }
+}

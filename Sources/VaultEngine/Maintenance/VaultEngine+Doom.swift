@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Storage
+import VaultModel
+
+extension VaultEngine {
+    /// Names blobs for deletion, durably. They go after the grace.
+    func doom(_ blobs: [BlobID], of store: DoomedBlob.Store, after grace: Duration = .zero) async throws {
+        let due = clock.now().advanced(by: grace)
+        try await catalog.doom(blobs.map { DoomedBlob(id: $0.name, store: store, notBefore: due) })
+    }
+
+    /// After a failed write: what may have become visible is doomed, unless the failure leaves open whether it counts. When even that
+    /// fails, the blobs stay unnamed and are reported by a scrub; nothing is lost by keeping them.
+    func doomUnlessUnknown(_ blobs: [BlobID], after error: any Error) async throws {
+        if let error = error as? StorageError, error.code == .outcomeUnknown || error.code == .unusable { return }
+        do {
+            try await doom(blobs, of: .cold)
+        } catch {
+            logger.warning(
+                "blobs of a failed write stay behind unnamed", metadata: ["blobs": "\(blobs.map(\.name))", "error": "\(error)"])
+        }
+    }
+}
+
+/// The typed form of a name that the engine itself built.
+func blobID(_ name: String) throws(VaultError) -> BlobID {
+    guard let id = BlobID(name) else {
+        throw VaultError(.internalFailure, "The service built an impossible blob name: \(name)")
+    }
+    return id
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Cryptography
+import Logging
+import NIOCore
+import SealedArchive
+import Storage
+import TreeHash
+import VaultModel
+
+/// Prepares outputs of one archive: recall, then every byte decrypted and every leaf verified; kept in place or staged.
+struct ArchiveRetrieval {
+    /// Between questions to a store that is thawing blobs, or to a full warm store.
+    private static let maxPause: Duration = .seconds(30)
+
+    let engine: VaultEngine
+    let vault: VaultRow
+    let archive: ArchiveRow
+    let reader: ArchiveReader
+
+    /// Recalls what the ranges need. Room in the warm store is set aside by ``prepare``, before its reads.
+    static func open(
+        _ archive: ArchiveRow, in vault: VaultRow, engine: VaultEngine, ranges: [ByteRange]
+    ) async throws -> ArchiveRetrieval {
+        let manifest = try blobID(
+            BlobName.manifest(
+                account: vault.location.account.digits, vaultUID: vault.uid.bytes, archiveUID: archive.uid.bytes,
+                generation: archive.generation
+            ).text)
+        try await recall([manifest], engine)
+        let reader = try await ArchiveReader.open(archive, in: vault, engine: engine)
+        var blobs: Set<BlobID> = []
+        for range in ranges { blobs.formUnion(try reader.blobs(holding: range)) }
+        try await recall(blobs.sorted(), engine)
+        return ArchiveRetrieval(engine: engine, vault: vault, archive: archive, reader: reader)
+    }
+
+    private static func recall(_ blobs: [BlobID], _ engine: VaultEngine) async throws {
+        guard engine.cold.readsNeedRecall else { return }
+        while case .pending(let wait) = try await engine.cold.recall(blobs) {
+            try await engine.clock.sleep(for: min(max(wait, .milliseconds(10)), maxPause))
+        }
+    }
+
+    func prepare(_ range: ByteRange) async throws -> PreparedOutput {
+        guard engine.stagesOutput else {
+            let hash = try await verify(range) { _ in }
+            return PreparedOutput(bytes: range.count, staged: nil, rangeTreeHash: hash, nextMarker: nil)
+        }
+        if let staged = try await engine.catalog.staged(archive: archive.uid, range: range) {
+            let hash = range.isTreeHashAligned(size: archive.size) ? try await reader.treeHash(of: range) : nil
+            return PreparedOutput(bytes: range.count, staged: staged, rangeTreeHash: hash, nextMarker: nil)
+        }
+        return try await stage(range)
+    }
+
+    /// Reads the whole range through decryption and leaf hashes; checks the tree hash where one is known. Returns it if the range has one.
+    private func verify(_ range: ByteRange, _ sink: (ByteBuffer) async throws -> Void) async throws -> SHA256Digest? {
+        var hasher = TreeHasher()
+        try await reader.forEachFrame(in: range) { digest, content in
+            hasher.append(leaf: digest)
+            try await sink(content)
+        }
+        guard range.isTreeHashAligned(size: archive.size) else { return nil }
+        guard range.count < archive.size || hasher.root == reader.manifest.treeHash else {
+            throw FormatError.malformed("archive: its leaves do not make its tree hash")
+        }
+        return hasher.root
+    }
+
+    private func stage(_ range: ByteRange) async throws -> PreparedOutput {
+        let needed = PartSealer.maxBlobBytes(contentBytes: range.count)
+        while !engine.scheduler.reserve(needed, available: try await engine.warm.availableBytes()) {
+            // A job waits for room, it does not fail: outputs expire and operators free space.
+            engine.logger.notice("a retrieval waits for room in the warm store", metadata: ["bytes": "\(needed)"])
+            try await engine.clock.sleep(for: .seconds(1))
+        }
+        defer { engine.scheduler.unreserve(needed) }
+        let writer = try await StagedWriter.begin(vault: vault, engine: engine, maxBytes: range.count)
+        do {
+            let hash = try await verify(range) { try await writer.append($0) }
+            let staged = try await writer.commit(archive: archive.uid, range: range)
+            return PreparedOutput(bytes: range.count, staged: staged, rangeTreeHash: hash, nextMarker: nil)
+        } catch {
+            await writer.abandon()
+            throw error
+        }
+    }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Cryptography
+import Execution
+public import NIOCore
+import SealedArchive
+import Storage
+public import VaultModel
+
+extension VaultEngine {
+    /// Stores an archive sent in one request. Everything that can be judged is judged before the body is read; on any error nothing is
+    /// stored. Durable on return.
+    public func uploadArchive<Body: AsyncSequence & Sendable>(
+        _ request: UploadArchiveRequest, body: Body
+    ) async throws(VaultError) -> StoredArchive where Body.Element == ByteBuffer {
+        guard (1...Limits.maxPartBytes).contains(request.contentLength) else {
+            throw VaultError(.invalidParameter, "Invalid Content-Length: \(request.contentLength)")
+        }
+        return try await vaultErrors("storing an archive") {
+            let vault = try await activeVault(request.location)
+            let memory = try await budget.reserve(PartIntake.workingBytes(partBytes: request.contentLength))
+            defer { memory.release() }
+            let birth = try ArchiveBirth(in: vault, keyring: keyring, random: random)
+            let intake = PartIntake(
+                engine: self, vault: vault, archive: birth.uid, dataKey: birth.dataKey, index: 0, number: 1,
+                length: request.contentLength)
+            let draft = try await intake.receive(body)
+            do {
+                try draft.check(treeHash: request.treeHash, linearHash: request.linearHash)
+            } catch {
+                await draft.abandon()
+                throw error
+            }
+            let part = ManifestPart(blob: draft.blob.name, index: 0, number: 1, summary: draft.summary)
+            return try await commitArchive(
+                birth, vault: vault, parts: [part], treeHash: draft.summary.treeHash, description: request.description,
+                upload: nil, draft: draft)
+        }
+    }
+
+    /// Manifest, then catalog. `draft` is the part that is not yet visible, if any.
+    func commitArchive(
+        _ birth: ArchiveBirth, vault: VaultRow, parts: [ManifestPart], treeHash: SHA256Digest, description: String,
+        upload: (uid: UploadUID, revision: UInt64)?, draft: PartDraft?
+    ) async throws -> StoredArchive {
+        let created = clock.now()
+        let size = parts.reduce(UInt64(0)) { $0 + $1.length }
+        // A name once doomed is never used again, so that no late deletion can hit a new manifest: generations start at the clock.
+        let generation = UInt64(max(1, created.milliseconds))
+        let manifest = birth.manifest(
+            vault: vault, generation: generation, created: created, description: description, size: size, treeHash: treeHash, parts: parts)
+        let manifestID = try blobID(birth.manifestName(vault: vault, generation: generation))
+        let sealed = try SealedBlob.seal(
+            plaintext: manifest.encode(),
+            preamble: BlobPreamble(kind: .manifest, uid: birth.uid.bytes, index: birth.keyVersion, number: generation),
+            account: vault.location.account.digits, vaultUID: vault.uid.bytes, key: birth.vaultKey, random: random)
+        let row = ArchiveRow(
+            uid: birth.uid, id: birth.id, vault: vault.uid, state: .stored, created: created, size: size,
+            partCount: UInt32(parts.count), generation: generation, keyVersion: birth.keyVersion,
+            sealed: try keyring.seal(
+                ArchiveColumn(description: description, treeHash: treeHash), uid: birth.uid.bytes, version: birth.keyVersion,
+                key: birth.vaultKey, random: random))
+        // From here to the answer the work outlives a client that goes away: what is begun is either whole or doomed.
+        return try await withCompletionGuaranteed { [self] in
+            if let draft {
+                do {
+                    try await draft.commit(with: [(manifestID, ByteBuffer(bytes: sealed))], in: cold)
+                } catch {
+                    await draft.abandon()
+                    // Either may have become visible before the failure.
+                    try await doomUnlessUnknown([draft.blob, manifestID], after: error)
+                    throw error
+                }
+            } else {
+                try await cold.putAll([(manifestID, ByteBuffer(bytes: sealed))])
+            }
+            let own = draft.map { [$0.blob, manifestID] } ?? [manifestID]
+            let outcome: ArchiveCommit
+            do {
+                outcome = try await catalog.commitArchive(row, from: upload)
+            } catch {
+                try await doomUnlessUnknown(own, after: error)
+                throw error
+            }
+            switch outcome {
+            case .stored:
+                return StoredArchive(archiveID: birth.id, treeHash: treeHash)
+            case .vaultGone:
+                try await doom(own, of: .cold)
+                throw Messages.vaultNotFound(vault.location)
+            case .uploadClosed:
+                try await doom(own, of: .cold)
+                throw VaultError(.notFound, "The upload was completed or aborted meanwhile.")
+            case .uploadChanged:
+                try await doom(own, of: .cold)
+                throw VaultError(.invalidParameter, "A part arrived while the upload was being completed. Complete it again.")
+            }
+        }
+    }
+}

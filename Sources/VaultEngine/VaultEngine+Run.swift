@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+public import Storage
+public import VaultModel
+
+extension VaultEngine {
+    /// Finishes what a crash interrupted, then runs the worker and the reclaimer until cancelled. Call once.
+    public func run() async throws(VaultError) {
+        let epoch: UInt64 = try await vaultErrors("starting the engine") {
+            let epoch = try await catalog.beginEpoch()
+            try await finishInterrupted()
+            return epoch
+        }
+        await withDiscardingTaskGroup { group in
+            group.addTask { await JobRunner(engine: self, epoch: epoch).run() }
+            group.addTask { await Reclaimer(engine: self).run() }
+        }
+    }
+
+    /// Vault deletions and key rotations that were begun and not ended.
+    private func finishInterrupted() async throws {
+        try await forEachVault { vault in
+            if vault.state == .deleting { try await finishDeletion(of: vault) }
+        }
+        let report = try await rewrapEverything()
+        if report.rewrappedVaultKeys + report.resealedAccounts > 0 {
+            logger.notice(
+                "an interrupted key rotation was finished",
+                metadata: ["vaultKeys": "\(report.rewrappedVaultKeys)", "accounts": "\(report.resealedAccounts)"])
+        }
+    }
+
+    /// Every vault, page by page.
+    func forEachVault(_ body: (VaultRow) async throws -> Void) async throws {
+        var after: VaultUID?
+        while true {
+            let page = try await catalog.vaults(after: after, limit: 200)
+            for vault in page { try await body(vault) }
+            guard page.count == 200, let last = page.last else { return }
+            after = last.uid
+        }
+    }
+
+    /// For health checks and metrics: proves that the catalog answers.
+    public func totals() async throws(VaultError) -> CatalogTotals {
+        try await vaultErrors("counting") { try await catalog.totals() }
+    }
+
+    /// For health checks and metrics: free room for archives, the reserve not counted.
+    public func availableBytes() async throws(VaultError) -> UInt64 {
+        try await vaultErrors("measuring the store") { try await cold.availableBytes() }
+    }
+}

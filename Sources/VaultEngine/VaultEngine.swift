@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Cryptography
+public import Execution
+public import Logging
+public import Storage
+public import VaultModel
+
+/// The service without its wire: vaults, uploads, archives, retrieval jobs, keys.
+///
+/// Invariants, kept by all rooms of this module:
+///  1. Acknowledged means durable: data, then manifest or state record, then catalog commit, then the answer.
+///  2. A blob is deleted only when a durable record names it; when a commit's outcome is unknown, everything is kept.
+///  3. No plaintext leaves memory except to the client that asked; what is handed out has been verified.
+///  4. A request takes its whole working memory from the budget once, before it reads its body.
+///  5. Time, randomness, disk and catalog come in through the initialiser; CPU work runs on `compute`.
+///
+/// The three flows, each entering a room once:
+///     part:      UploadPart → Uploads/PartIntake (frames, seal, cold blob) → catalog
+///     retrieval: InitiateJob → Jobs/JobRunner → Archives/ArchiveReader (recall, verify) → catalog; GetJobOutput → Retrievals
+///     rotation:  Keys/KeyRotation → Keyring (new version) → state records → catalog
+public final class VaultEngine: Sendable {
+    let configuration: EngineConfiguration
+    let catalog: any Catalog
+    let cold: any BlobStore
+    let warm: any BlobStore
+    let keyring: Keyring
+    let compute: BlockingPool
+    let budget: MemoryBudget
+    let clock: any TimeSource
+    let random: any RandomByteSource
+    let logger: Logger
+    let wake = WakeUp()
+    let scratch = ScratchPool()
+    let scheduler: JobScheduler
+
+    /// - Parameters:
+    ///   - cold: where archives live.
+    ///   - warm: where staged outputs and inventories live.
+    ///   - compute: for hashing, compression and sealing; as many threads as there are cores.
+    public init(
+        configuration: EngineConfiguration, catalog: any Catalog, cold: any BlobStore, warm: any BlobStore, keyring: Keyring,
+        compute: BlockingPool, clock: any TimeSource, random: any RandomByteSource, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.catalog = catalog
+        self.cold = cold
+        self.warm = warm
+        self.keyring = keyring
+        self.compute = compute
+        self.clock = clock
+        self.random = random
+        self.logger = logger
+        budget = MemoryBudget(capacityBytes: configuration.memoryBudgetBytes, maxWaiters: 4096)
+        scheduler = JobScheduler()
+    }
+
+    /// Whether finished archive retrievals are staged.
+    var stagesOutput: Bool {
+        switch configuration.outputMode {
+        case .staged: true
+        case .inPlace: false
+        case nil: cold.readsNeedRecall
+        }
+    }
+
+    /// The vault for a request that needs it, or the documented refusal.
+    func activeVault(_ location: VaultLocation) async throws(VaultError) -> VaultRow {
+        let found = try await vaultErrors("looking up a vault") { try await catalog.vault(at: location) }
+        guard let vault = found, vault.state == .active else { throw Messages.vaultNotFound(location) }
+        return vault
+    }
+}

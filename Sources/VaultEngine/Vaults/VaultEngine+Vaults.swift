@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Storage
+public import VaultModel
+
+extension VaultEngine {
+    /// Creates the vault; succeeds without a change when it exists. Durable on return.
+    public func createVault(_ location: VaultLocation) async throws(VaultError) {
+        try await vaultErrors("creating a vault") {
+            // A vault of that name may be on its way out; then its deletion is finished first. Twice is enough: nobody else deletes the new one
+            // unless asked to, and then the answer below is the truth of that moment.
+            for _ in 0..<2 {
+                if let existing = try await catalog.vault(at: location) {
+                    if existing.state == .active { return }
+                    try await finishDeletion(of: existing)
+                }
+                if try await insertVault(location) { return }
+            }
+            throw VaultError(.unavailable, "A vault of this name is being deleted. Please try again.")
+        }
+    }
+
+    /// False when a vault that is being deleted still holds the name.
+    private func insertVault(_ location: VaultLocation) async throws -> Bool {
+        let now = clock.now()
+        let uid = VaultUID(random: random)
+        let key = try keyring.makeVaultKey(account: location.account, vault: uid, version: 1, now: now)
+        let vault = VaultRow(
+            uid: uid, location: location, state: .active, created: now, generation: 1, compression: nil, keys: [key], settings: nil)
+        let record = try await writeVaultRecord(vault, from: 1)
+        switch try await catalog.createVault(vault, limit: Limits.maxVaultsPerAccountAndRegion) {
+        case .created: return true
+        case .exists(let other):
+            try await doom([record.blob], of: .cold)
+            return other.state == .active
+        case .limitExceeded:
+            try await doom([record.blob], of: .cold)
+            throw VaultError(
+                .limitExceeded,
+                "The account has reached its limit of \(Limits.maxVaultsPerAccountAndRegion) vaults in region \(location.region). "
+                    + "Delete a vault first.")
+        }
+    }
+
+    public func describeVault(_ location: VaultLocation) async throws(VaultError) -> VaultDescription {
+        Self.describe(try await activeVault(location))
+    }
+
+    /// Deletes an empty vault; succeeds when there is none. Durable on return.
+    public func deleteVault(_ location: VaultLocation) async throws(VaultError) {
+        try await vaultErrors("deleting a vault") {
+            guard let vault = try await catalog.vault(at: location) else { return }
+            switch try await catalog.beginVaultDeletion(vault.uid) {
+            case .absent: return
+            case .notEmpty:
+                throw VaultError(.invalidParameter, "Vault not empty or recently written to: \(location.arn)")
+            case .deleting(let row): try await finishDeletion(of: row)
+            }
+        }
+    }
+
+    /// The second half of a deletion: the durable record, then the catalog. Also run at start for deletions that a crash interrupted.
+    func finishDeletion(of vault: VaultRow) async throws {
+        var gone = vault
+        gone.state = .deleted
+        gone.generation = try await writeVaultRecord(gone, from: vault.generation + 1).generation
+        try await catalog.finishVaultDeletion(vault.uid, generation: gone.generation, at: clock.now())
+    }
+
+    /// Vaults of an account and region in ASCII order from the name `from` on.
+    public func listVaults(
+        account: AccountID, region: Region, from: VaultName?, limit: Int
+    ) async throws(VaultError) -> VaultPage {
+        try await vaultErrors("listing vaults") {
+            let rows = try await catalog.vaults(account: account, region: region, from: from, limit: limit + 1)
+            return VaultPage(
+                vaults: rows.prefix(limit).map(Self.describe), next: rows.count > limit ? rows[limit].location.name : nil)
+        }
+    }
+
+    /// Chooses `lz4`, `none` or (nil) the service's default for new parts of the vault. Durable on return.
+    public func setVaultCompression(_ location: VaultLocation, _ compression: String?) async throws(VaultError) {
+        guard compression == nil || compression == "lz4" || compression == "none" else {
+            throw VaultError(.invalidParameter, "Compression is lz4, none or default.")
+        }
+        try await vaultErrors("changing a vault's settings") {
+            try await updateVault(try await activeVault(location)) { $0.compression = compression }
+        }
+    }
+
+    /// Changes a vault's record facts: durable record first, then the catalog. `change` may be applied again to a newer row.
+    @discardableResult
+    func updateVault(_ vault: VaultRow, _ change: (inout VaultRow) throws -> Void) async throws -> VaultRow {
+        var stored = vault
+        for _ in 0..<8 {
+            var next = stored
+            try change(&next)
+            next.generation = try await writeVaultRecord(next, from: stored.generation + 1).generation
+            do {
+                try await catalog.updateVault(next, expectedGeneration: stored.generation)
+                try await doomReplaced(vaultRecordOf: stored)
+                return next
+            } catch let error as StorageError where error.code == .conflict {
+                guard let newer = try await catalog.vault(vault.uid), newer.state != .deleted else {
+                    throw Messages.vaultNotFound(vault.location)
+                }
+                stored = newer
+            }
+        }
+        throw VaultError(.unavailable, "The vault is being changed by others. Please try again.")
+    }
+
+    static func describe(_ row: VaultRow) -> VaultDescription {
+        VaultDescription(
+            location: row.location, created: row.created, lastInventory: row.lastChange, archiveCount: row.archiveCount,
+            totalBytes: row.totalBytes)
+    }
+}
