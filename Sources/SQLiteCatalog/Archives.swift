@@ -60,8 +60,7 @@ extension SQLiteCatalog {
         try await write { database in
             guard let archive = try ArchiveRow.find(uid, in: database), archive.state == .stored else { return false }
             // Invariant 4 of Schema: outputs served in place keep the bytes; no further one can succeed from now on.
-            let pinned = try database.number(
-                "SELECT max(expires) FROM jobs WHERE archive = ? AND state = 'succeeded' AND staged IS NULL", [uid.sql], from: "jobs")
+            let pinned = try database.number(Pages.pinnedUntil, [uid.sql], from: "jobs")
             try database.change(
                 "UPDATE archives SET state = 'deleted', deleted = ?, purge_after = ?, purgeable_at = ? WHERE uid = ?",
                 [now.sql, purgeAfter.sql, max(purgeAfter.milliseconds, pinned ?? .min), uid.sql])

@@ -55,6 +55,11 @@ final class GroupCommit: Sendable {
         self.commit = commit
     }
 
+    /// Changes handed in whose group has not begun.
+    var waitingCount: Int { state.withLock { $0.waiting.count } }
+    /// A group is being written, or about to be.
+    var isBusy: Bool { state.withLock { $0.isDraining } }
+
     /// Makes `change` durable together with whatever else is waiting, and returns what it returned. `change` may run more than once and
     /// must touch nothing but the database.
     func submit<T: Sendable>(_ change: @Sendable @escaping (Database) throws -> T) async throws(StorageError) -> T {

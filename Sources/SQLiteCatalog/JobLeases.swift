@@ -54,9 +54,7 @@ extension SQLiteCatalog {
             else { return [] }
             var chosen = [first]
             if let archive = first.archive {
-                try database.change(
-                    "UPDATE jobs SET waiting = 0 WHERE archive = ? AND state = 'queued' AND waiting = 1 AND not_before <= ?",
-                    [archive.sql, now.sql])
+                try database.change(Pages.startJobsOfArchive, [archive.sql, now.sql])
                 for query in [Pages.readyJobsOfArchive, Pages.overdueJobsOfArchive] {
                     chosen += try database.all(
                         query, [archive.sql, now.sql, pageLimit(limit)], from: "jobs", JobRow.init(reading:)

@@ -46,16 +46,19 @@ enum Pages {
     }
 
     /// For every account with startable work the one of the earliest deadline: hops from account to account, then takes one entry each,
-    /// whatever the length of their queues.
+    /// whatever the length of their queues. The index is named because a planner without statistics takes another one.
     static let readyJobs = """
         WITH RECURSIVE busy (account) AS (
-            SELECT min(account) FROM jobs WHERE state = 'queued' AND waiting = 0
+            SELECT min(account) FROM jobs INDEXED BY jobs_ready WHERE state = 'queued' AND waiting = 0 AND account > ''
             UNION ALL
-            SELECT (SELECT min(account) FROM jobs WHERE state = 'queued' AND waiting = 0 AND account > busy.account)
-            FROM busy WHERE busy.account IS NOT NULL
+            SELECT (
+                SELECT min(account) FROM jobs INDEXED BY jobs_ready
+                WHERE state = 'queued' AND waiting = 0 AND account > busy.account
+            ) FROM busy WHERE busy.account IS NOT NULL
         )
         SELECT (
-            SELECT uid FROM jobs WHERE state = 'queued' AND waiting = 0 AND account = busy.account AND not_before <= ?
+            SELECT uid FROM jobs INDEXED BY jobs_ready
+            WHERE state = 'queued' AND waiting = 0 AND account = busy.account AND not_before <= ?
             ORDER BY deadline, created, uid LIMIT 1
         ) FROM busy WHERE busy.account IS NOT NULL
         """
@@ -63,14 +66,28 @@ enum Pages {
     static let startableJobs = "SELECT rowid FROM jobs WHERE state = 'queued' AND waiting = 1 AND not_before <= ? LIMIT ?"
     static let nextStart = "SELECT min(not_before) FROM jobs WHERE state = 'queued' AND waiting = ? AND not_before > ?"
     static let readyJobsOfArchive = """
-        SELECT \(JobRow.columns) FROM jobs
+        SELECT \(JobRow.columns) FROM jobs INDEXED BY jobs_archive
         WHERE archive = ? AND state = 'queued' AND waiting = 0 AND not_before <= ? ORDER BY deadline, created, uid LIMIT ?
         """
     static let overdueJobsOfArchive = """
-        SELECT \(JobRow.columns) FROM jobs WHERE archive = ? AND state = 'leased' AND lease_until <= ? LIMIT ?
+        SELECT \(JobRow.columns) FROM jobs INDEXED BY jobs_archive
+        WHERE archive = ? AND state = 'leased' AND lease_until <= ? LIMIT ?
+        """
+    /// A change: lets claims find those of one archive.
+    static let startJobsOfArchive = """
+        UPDATE jobs INDEXED BY jobs_archive SET waiting = 0
+        WHERE archive = ? AND state = 'queued' AND waiting = 1 AND not_before <= ?
+        """
+    /// Until when outputs in place need the bytes of an archive; reads the finished jobs of that archive.
+    static let pinnedUntil = """
+        SELECT max(expires) FROM jobs INDEXED BY jobs_archive WHERE archive = ? AND state = 'succeeded' AND staged IS NULL
+        """
+    /// A change: deleted archives of a vault without jobs are held by their grace only.
+    static let unpinArchives = """
+        UPDATE archives SET purgeable_at = purge_after WHERE vault = ? AND state = 'deleted' AND purgeable_at > purge_after
         """
     static let expiredJobs = """
-        SELECT uid, staged FROM jobs WHERE expires IS NOT NULL AND expires <= ? ORDER BY expires, uid LIMIT ?
+        SELECT uid, staged FROM jobs WHERE expires <= ? ORDER BY expires, uid LIMIT ?
         """
     static let stagedRange = """
         SELECT \(StagedRow.columns) FROM staged WHERE archive = ? AND range_first = ? AND range_last = ?

@@ -51,11 +51,7 @@ extension SQLiteCatalog {
                 """, [uid.sql])
             try database.change("DELETE FROM uploads WHERE vault = ?", [uid.sql])
             // The jobs that pinned deleted archives are gone: only the grace is left.
-            try database.change(
-                """
-                UPDATE archives SET purgeable_at = purge_after
-                WHERE vault = ? AND state = 'deleted' AND purgeable_at > purge_after
-                """, [uid.sql])
+            try database.change(Pages.unpinArchives, [uid.sql])
             try database.change(
                 "UPDATE vaults SET state = 'deleted', generation = ? WHERE uid = ?", [generation.sql(), uid.sql])
             try VaultRow.removeIfForgotten(uid, in: database)

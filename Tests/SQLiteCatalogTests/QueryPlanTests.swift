@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GRDB
+import Storage
+import StorageLaws
+import Testing
+
+@testable import SQLiteCatalog
+
+/// The cost of a page does not depend on what lies before or behind it: SQLite says so itself.
+@Suite struct QueryPlanTests {
+    struct Expectation: Sendable, CustomTestStringConvertible {
+        let name: String
+        let query: String
+        let index: String
+        var testDescription: String { name }
+    }
+
+    static let pages: [Expectation] = [
+        Expectation(name: "accounts", query: Pages.accounts, index: "PRIMARY KEY (id>?)"),
+        Expectation(name: "access keys", query: Pages.accessKeys, index: "access_keys_account (account=?)"),
+        Expectation(name: "vaults by name", query: Pages.vaultsByName, index: "vaults_location (account=? AND region=? AND name>?)"),
+        Expectation(name: "vaults by uid", query: Pages.vaultsByUID, index: "PRIMARY KEY (uid>?)"),
+        Expectation(name: "archives", query: Pages.archives, index: "archives_page (vault=? AND (created,uid)>(?,?)"),
+        Expectation(name: "purgeable archives", query: Pages.purgeableArchives, index: "archives_purge (purgeable_at<?)"),
+        Expectation(name: "uploads", query: Pages.uploads, index: "uploads_page (vault=? AND state=? AND (created,uid)>(?,?))"),
+        Expectation(name: "idle uploads", query: Pages.idleUploads, index: "uploads_activity (state=? AND last_activity<?)"),
+        Expectation(name: "closed uploads", query: Pages.closedUploads, index: "uploads_activity (state=? AND last_activity<?)"),
+        Expectation(name: "parts", query: Pages.parts, index: "PRIMARY KEY (upload=? AND position>?)"),
+        Expectation(name: "ready jobs", query: Pages.readyJobs, index: "jobs_ready (account=?)"),
+        Expectation(name: "overdue jobs", query: Pages.overdueJobs, index: "jobs_leased (lease_until<?)"),
+        Expectation(name: "startable jobs", query: Pages.startableJobs, index: "jobs_start (waiting=? AND not_before<?)"),
+        Expectation(name: "next start", query: Pages.nextStart, index: "jobs_start (waiting=? AND not_before>?)"),
+        Expectation(
+            name: "ready jobs of an archive", query: Pages.readyJobsOfArchive,
+            index: "jobs_archive (archive=? AND state=? AND waiting=?)"),
+        Expectation(
+            name: "overdue jobs of an archive", query: Pages.overdueJobsOfArchive, index: "jobs_archive (archive=? AND state=?)"),
+        Expectation(
+            name: "start jobs of an archive", query: Pages.startJobsOfArchive,
+            index: "jobs_archive (archive=? AND state=? AND waiting=?)"),
+        Expectation(name: "pinned until", query: Pages.pinnedUntil, index: "jobs_archive (archive=? AND state=?)"),
+        Expectation(name: "unpin archives", query: Pages.unpinArchives, index: "archives_pinned (vault=?)"),
+        Expectation(name: "expired jobs", query: Pages.expiredJobs, index: "jobs_expiry (expires<?)"),
+        Expectation(
+            name: "staged range", query: Pages.stagedRange, index: "staged_range (archive=? AND range_first=? AND range_last=?)"),
+        Expectation(name: "doomed blobs", query: Pages.doomedBlobs, index: "doomed_due (not_before<?)"),
+    ] + (1..<16).map { mask in
+        let everything: [JobRow.State] = [.queued, .leased, .succeeded, .failed]
+        let states = Set(everything.enumerated().filter { mask & (1 << $0.offset) != 0 }.map(\.element))
+        return Expectation(
+            name: "jobs in \(states.count) states, \(mask)", query: Pages.jobs(states),
+            index: "jobs_page (vault=? AND state=? AND (created,uid)>(?,?))")
+    }
+
+    @Test(arguments: pages)
+    func walksAnIndexWithoutASort(_ page: Expectation) async throws {
+        let plan = try await plan(of: page.query)
+        #expect(plan.contains { $0.contains(page.index) }, "\(plan)")
+        #expect(!plan.contains { $0.contains("TEMP B-TREE") }, "\(plan)")
+        #expect(!plan.contains { $0.hasPrefix("SCAN") && !$0.contains("busy") && !$0.contains("CONSTANT") }, "\(plan)")
+    }
+
+    @Test func hopsFromAccountToAccount() async throws {
+        let plan = try await plan(of: Pages.readyJobs)
+        #expect(plan.contains { $0.contains("jobs_ready (account>?)") }, "\(plan)")
+    }
+
+    private func plan(of query: String) async throws -> [String] {
+        try await withTemporaryDirectory { directory in
+            let catalog = try await SQLiteCatalog.open(path: "\(directory)/catalog.sqlite")
+            let plan = try await catalog.read { database in
+                let statement = try database.makeStatement(sql: "EXPLAIN QUERY PLAN \(query)")
+                let nothing = StatementArguments((0..<statement.sqliteArgumentCountForTests).map { _ in 0 })
+                return try Row.fetchAll(statement, arguments: nothing).map { row in row["detail"] as String }
+            }
+            await catalog.close()
+            return plan
+        }
+    }
+}
+
+extension Statement {
+    /// As many values as the text has places for.
+    fileprivate var sqliteArgumentCountForTests: Int {
+        let numbered = (1...9).filter { sql.contains("?\($0)") }.max() ?? 0
+        return numbered > 0 ? numbered : sql.filter { $0 == "?" }.count
+    }
+}
