@@ -124,7 +124,11 @@ private struct Members {
 
     init(_ object: JSONValue?) { self.object = object }
 
-    func value(_ name: String) -> JSONValue? { object?[name].flatMap { $0.isNull ? nil : $0 } }
+    func value(_ name: String) -> JSONValue? {
+        // Spelt out: `nil` in place of a JSONValue would mean the JSON null.
+        guard let value = object?[name], !value.isNull else { return Optional<JSONValue>.none }
+        return value
+    }
 
     func has(_ name: String) -> Bool { value(name) != nil }
 
