@@ -37,6 +37,7 @@ public struct LinearAndTreeHasher: ~Copyable {
     @discardableResult
     public mutating func updateLeaf(_ leaf: RawSpan) -> SHA256Digest {
         let size = leaf.byteCount
+        precondition(byteCount % UInt64(TreeHash.leafBytes) == 0, "no leaf follows a short one")
         byteCount += UInt64(size)
         precondition(byteCount <= expectedBytes, "more bytes than the declared length")
         precondition(

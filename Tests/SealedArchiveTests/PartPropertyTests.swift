@@ -165,6 +165,32 @@ private let mib = 1 << 20
         #expect(output.allSatisfy { $0 == 0 })
     }
 
+    @Test(arguments: [0, 1, mib, 2 * mib + 5])
+    func stagedOutputOfUnknownLengthComesBack(_ count: Int) throws {
+        let uid = [UInt8](repeating: 3, count: 16)
+        let content = content(count, seed: 21)
+        let sealer = try PartSealer(
+            stagedUID: uid, account: account, vaultUID: vault, key: key, compress: true, maxBytes: UInt64(8 * mib),
+            random: SeededRandomBytes(seed: 4), scratch: scratch)
+        var blob = sealer.prefix
+        var output = [UInt8](repeating: 0, count: PartSealer.maxOutputBytesPerFrame)
+        for start in stride(from: 0, to: count, by: mib) {
+            let end = min(start + mib, count)
+            let written = try output.withUnsafeMutableBytes {
+                try sealer.append(frame: content.span.bytes.extracting(start..<end), into: $0)
+            }
+            blob += output.prefix(written)
+        }
+        let (written, summary) = try output.withUnsafeMutableBytes { try sealer.finish(into: $0) }
+        blob += output.prefix(written)
+        #expect(summary.linearHash == nil && summary.treeHash == TreeHash.hash(of: content))
+        #expect(summary.length == UInt64(count) && summary.sealedBytes == UInt64(blob.count))
+        let opened = try PartBlob.open(
+            blob, expecting: BlobExpectation(.staged, uid: uid, index: 0, number: 0), account: account, vaultUID: vault,
+            key: key, scratch: scratch)
+        #expect(opened == content)
+    }
+
     @Test func limitsAreRefusedBeforeAnythingIsDone() {
         #expect(throws: FormatError.limitExceeded("a part of 4294967297 bytes")) {
             try PartSealer(

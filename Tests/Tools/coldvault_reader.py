@@ -318,6 +318,8 @@ class Reader:
         return None
 
     def read_vault(self, folder, account, vault):
+        if not any(path.is_file() for path in folder.rglob("*")):
+            return  # a deleted vault whose directories are left
         record = self.newest(folder.glob("records/vault-*"), self.masters, account, vault, self.failures, kind=RECORD, uid=vault)
         if record is None or record["type"] != "vault":
             self.failures.append(f"{folder.relative_to(self.blobs)}: no vault record verifies")

@@ -129,6 +129,26 @@ private func leaves(_ count: Int) -> [SHA256Digest] { (0..<count).map { SHA256Ha
         #expect((linear == tree) == (count <= mib))
     }
 
+    @Test(arguments: [0, 5, mib, 5 * mib / 2])
+    func theTreeAloneNeedsNoLengthAhead(_ count: Int) {
+        let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 8) }
+        var hasher = LinearAndTreeHasher(treeOnlyUpTo: UInt64(10 * mib))
+        for start in stride(from: 0, to: count, by: mib) {
+            hasher.updateLeaf(bytes.span.bytes.extracting(start..<min(start + mib, count)))
+        }
+        let (linear, tree) = hasher.finish()
+        #expect(linear == nil)
+        #expect(tree == TreeHash.hash(of: bytes))
+    }
+
+    @Test func aLeafAfterAShortOneTraps() async {
+        await #expect(processExitsWith: .failure) {
+            var hasher = LinearAndTreeHasher(treeOnlyUpTo: 100)
+            hasher.updateLeaf([1, 2, 3].span.bytes)
+            hasher.updateLeaf([1].span.bytes)
+        }
+    }
+
     @Test func aWrongLengthTraps() async {
         await #expect(processExitsWith: .failure) {
             var hasher = LinearAndTreeHasher(expectedBytes: 2)
