@@ -163,6 +163,17 @@ public final class PosixDisk: Disk {
         }
     }
 
+    /// The permission bits of the regular file at `path`; `.unusable` when it is something else, a symbolic link above all. For files
+    /// that must be private.
+    public func permissions(of path: String) async throws(StorageError) -> UInt32 {
+        try await pool.run { () throws(StorageError) in
+            var status = stat()
+            guard unsafe lstat(path, &status) == 0 else { throw DiskFailure("lstat", path).error }
+            guard SystemCalls.isRegular(status) else { throw DiskFailure(ELOOP, "lstat", path).error }
+            return UInt32(status.st_mode) & 0o7777
+        }
+    }
+
     public func availableBytes(at path: String) async throws(StorageError) -> UInt64 {
         try await pool.run { () throws(StorageError) in
             var status = statvfs()

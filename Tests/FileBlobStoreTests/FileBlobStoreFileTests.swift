@@ -91,7 +91,8 @@ import Testing
         #expect(disk.directorySyncs.load(ordering: .relaxed) < 201)
     }
 
-    @Test(.disabled("a measurement, run by hand")) func smallArchivesPerSecond() async throws {
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["COLDVAULT_MEASURE"] != nil, "a measurement, run by hand"))
+    func smallArchivesPerSecond() async throws {
         let pool = BlockingPool(name: "disk", threads: 8)
         let content = ByteBuffer(bytes: pattern(16 << 10, 1)), manifest = ByteBuffer(bytes: pattern(1 << 10, 2))
         try await withTemporaryDirectory(in: "/var/tmp") { root in
