@@ -49,7 +49,8 @@ public enum LZ4Block {
     }
 
     /// Inflates a block that must hold exactly `byteCount` bytes.
-    /// - Parameter output: at least `byteCount` bytes; must not overlap the input. On an error its content is undefined.
+    /// - Parameter output: at least `byteCount` bytes; must not overlap the input. On an error its content is
+    ///   undefined.
     public static func decompress(
         _ input: RawSpan, into output: UnsafeMutableRawBufferPointer, exactly byteCount: Int
     ) throws(CompressionError) {

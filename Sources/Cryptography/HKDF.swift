@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// HKDF-Expand (RFC 5869 section 2.3) with SHA-512. Keys that go in are uniformly random already, so there is no Extract.
+/// HKDF-Expand (RFC 5869 section 2.3) with SHA-512. Keys that go in are uniformly random already, so there is no
+/// Extract.
 public enum HKDFSHA512 {
     /// The longest output the function may give: 255 blocks.
     public static let maxOutputBytes = 255 * 64

@@ -2,8 +2,8 @@
 
 /// Seals one message as its bytes arrive. Every byte is encrypted straight from the caller's memory; none is kept.
 ///
-/// Invariants: a salt is used for one message only (it is drawn in `init`); the chunk that is open when `finish` comes is
-/// the last one and is shorter than a full one, possibly empty. Not Sendable: one owner at a time.
+/// Invariants: a salt is used for one message only (it is drawn in `init`); the chunk that is open when `finish` comes
+/// is the last one and is shorter than a full one, possibly empty. Not Sendable: one owner at a time.
 public final class MessageSealer {
     /// Salt and commitment: the first 56 bytes of the message, to be written before any output.
     public let header: SealHeader

@@ -4,8 +4,8 @@
 /// ("Cobblestone-256"). Docs/Formats/Seal-v1.md.
 ///
 /// A message is `salt(24) ‖ commitment(32) ‖ chunks`; every chunk carries 16,384 bytes and a 16-byte tag, and the last
-/// one always fewer, possibly none. This namespace has the arithmetic of lengths and offsets, and the one-shot verbs for
-/// small messages; `MessageSealer` and `MessageOpener` stream and seek.
+/// one always fewer, possibly none. This namespace has the arithmetic of lengths and offsets, and the one-shot verbs
+/// for small messages; `MessageSealer` and `MessageOpener` stream and seek.
 public enum Seal {
     /// Plaintext bytes of every chunk but the last.
     public static let chunkBytes = 16384

@@ -2,8 +2,8 @@
 
 import Cryptography
 
-/// The logical name of a blob: fixed-width fields, so that names sort by generation and one listing of a prefix finds all
-/// there is. Docs/Formats/Blob-v1.md §4.
+/// The logical name of a blob: fixed-width fields, so that names sort by generation and one listing of a prefix finds
+/// all there is. Docs/Formats/Blob-v1.md §4.
 public enum BlobName: Hashable, Sendable, CustomStringConvertible {
     case account(account: String, generation: UInt64)
     case vault(account: String, vaultUID: [UInt8], generation: UInt64)

@@ -24,8 +24,8 @@ public struct BlobPreamble: Hashable, Sendable {
     static let uidBytes = 16
 
     public let kind: BlobKind
-    /// 16 bytes: of the archive (part, manifest, upload and deletion record), the vault (vault record), the staged object,
-    /// or `uid(ofAccount:)`.
+    /// 16 bytes: of the archive (part, manifest, upload and deletion record), the vault (vault record), the staged
+    /// object, or `uid(ofAccount:)`.
     public let uid: [UInt8]
     /// Part: its index in the archive. Manifest and record: version of the key that seals it. Staged: 0.
     public let index: UInt32
@@ -49,8 +49,10 @@ public struct BlobPreamble: Hashable, Sendable {
         guard bytes[9] == Self.version else { throw .newerVersion("blob format \(bytes[9])") }
         guard let kind = BlobKind(rawValue: bytes[8]) else { throw .newerVersion("blob kind \(bytes[8])") }
         let (suite, index, number) = bytes.withUnsafeBytes {
-            ($0.bigEndian(at: 10, as: UInt16.self), $0.bigEndian(at: 28, as: UInt32.self),
-             $0.bigEndian(at: 32, as: UInt64.self))
+            (
+                $0.bigEndian(at: 10, as: UInt16.self), $0.bigEndian(at: 28, as: UInt32.self),
+                $0.bigEndian(at: 32, as: UInt64.self)
+            )
         }
         guard suite == Self.suite else { throw .unknownSuite(suite) }
         self.init(kind: kind, uid: Array(bytes[12..<28]), index: index, number: number)
@@ -118,7 +120,8 @@ public struct BlobContext: Hashable, Sendable {
     ///   - account: exactly 12 ASCII digits.
     ///   - vaultUID: exactly 16 bytes; `noVault` for records of an account.
     public init(preamble: BlobPreamble, account: String, vaultUID: [UInt8]) {
-        bytes = Array("coldvault/blob/v1".utf8) + [0] + preamble.bytes + Place.bytes(account: account, vaultUID: vaultUID)
+        bytes =
+            Array("coldvault/blob/v1".utf8) + [0] + preamble.bytes + Place.bytes(account: account, vaultUID: vaultUID)
     }
 
     /// Stands for the vault where there is none.

@@ -60,7 +60,8 @@ struct DocumentFields {
         return text
     }
 
-    mutating func integer(_ name: String, minimum: Int64 = 0, maximum: Int64 = maxInteger) throws(FormatError) -> Int64 {
+    mutating func integer(_ name: String, minimum: Int64 = 0, maximum: Int64 = maxInteger) throws(FormatError) -> Int64
+    {
         guard case .integer(let value) = try value(name), value >= minimum, value <= maximum else { throw wrong(name) }
         return value
     }

@@ -12,8 +12,8 @@ public struct KeyFile: Hashable, Sendable {
         case master
         /// The key that authenticates identifiers.
         case identifier
-        /// The recovery key itself: whoever holds the operating root key must be able to add a recovery slot to the next
-        /// master version without asking for the printed text.
+        /// The recovery key itself: whoever holds the operating root key must be able to add a recovery slot to the
+        /// next master version without asking for the printed text.
         case recovery
     }
 

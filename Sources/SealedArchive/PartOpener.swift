@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import Cryptography
 import Compression
+public import Cryptography
 import TreeHash
 
 /// Opens any frames of one part blob. The opener does arithmetic and verification; the caller does the reading:

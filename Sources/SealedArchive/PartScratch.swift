@@ -3,11 +3,11 @@
 import Cryptography
 import Synchronization
 
-/// The working memory of one `PartSealer` or `PartOpener` (a little over 1 MiB), allocated once so that a pool can hand it
-/// from part to part. It may hold plaintext; it is wiped when it goes.
+/// The working memory of one `PartSealer` or `PartOpener` (a little over 1 MiB), allocated once so that a pool can hand
+/// it from part to part. It may hold plaintext; it is wiped when it goes.
 ///
-/// `@unchecked Sendable` because the buffer is touched only between `gate.enter()` and `gate.leave()`, and overlapping use
-/// traps.
+/// `@unchecked Sendable` because the buffer is touched only between `gate.enter()` and `gate.leave()`, and overlapping
+/// use traps.
 public final class PartScratch: @unchecked Sendable {
     /// One frame and the rest of the two chunks it may share with its neighbours.
     static let byteCount = PartFormat.frameBytes + 2 * Seal.chunkBytes

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import Cryptography
 import Compression
+public import Cryptography
 import TreeHash
 
 /// Makes one part blob: hashes, compresses and seals frame by frame. Docs/Formats/Part-v1.md §2.
@@ -10,8 +10,8 @@ import TreeHash
 ///
 /// Write `prefix`, then every output in order. Memory: the scratch, and 41 bytes of index per MiB.
 ///
-/// `@unchecked Sendable` because every verb holds the ownership gate: an owner may move from thread to thread, and two at
-/// once trap.
+/// `@unchecked Sendable` because every verb holds the ownership gate: an owner may move from thread to thread, and two
+/// at once trap.
 public final class PartSealer: @unchecked Sendable {
     /// The most bytes that one `append` writes.
     public static let maxOutputBytesPerFrame = MessageSealer.maxOutputBytes(forPlaintextBytes: PartFormat.frameBytes)
@@ -47,8 +47,10 @@ public final class PartSealer: @unchecked Sendable {
         expectedBytes: UInt64, random: some RandomByteSource, scratch: PartScratch = PartScratch()
     ) throws(FormatError) {
         try self.init(
-            preamble: preamble, account: account, vaultUID: vaultUID, key: key, compress: compress, expectedBytes: expectedBytes,
-            declaredBytes: expectedBytes, hasher: LinearAndTreeHasher(expectedBytes: expectedBytes), random: random, scratch: scratch)
+            preamble: preamble, account: account, vaultUID: vaultUID, key: key, compress: compress,
+            expectedBytes: expectedBytes,
+            declaredBytes: expectedBytes, hasher: LinearAndTreeHasher(expectedBytes: expectedBytes), random: random,
+            scratch: scratch)
     }
 
     /// Seals a staged output whose length is known only at its end.
@@ -58,16 +60,20 @@ public final class PartSealer: @unchecked Sendable {
         random: some RandomByteSource, scratch: PartScratch = PartScratch()
     ) throws(FormatError) {
         try self.init(
-            preamble: BlobPreamble(kind: .staged, uid: stagedUID, index: 0, number: 0), account: account, vaultUID: vaultUID,
-            key: key, compress: compress, expectedBytes: maxBytes, declaredBytes: nil, hasher: LinearAndTreeHasher(treeOnlyUpTo: maxBytes),
+            preamble: BlobPreamble(kind: .staged, uid: stagedUID, index: 0, number: 0), account: account,
+            vaultUID: vaultUID,
+            key: key, compress: compress, expectedBytes: maxBytes, declaredBytes: nil,
+            hasher: LinearAndTreeHasher(treeOnlyUpTo: maxBytes),
             random: random, scratch: scratch)
     }
 
     private init(
         preamble: BlobPreamble, account: String, vaultUID: [UInt8], key: SecretKey, compress: Bool,
-        expectedBytes: UInt64, declaredBytes: UInt64?, hasher: consuming LinearAndTreeHasher, random: some RandomByteSource, scratch: PartScratch
+        expectedBytes: UInt64, declaredBytes: UInt64?, hasher: consuming LinearAndTreeHasher,
+        random: some RandomByteSource, scratch: PartScratch
     ) throws(FormatError) {
-        precondition(preamble.kind == .part || preamble.kind == .staged, "only parts and staged output have part bodies")
+        precondition(
+            preamble.kind == .part || preamble.kind == .staged, "only parts and staged output have part bodies")
         guard expectedBytes <= PartFormat.maxContentBytes(preamble.kind) else {
             throw .limitExceeded("a part of \(expectedBytes) bytes")
         }

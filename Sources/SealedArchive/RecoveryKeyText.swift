@@ -2,8 +2,8 @@
 
 public import Cryptography
 
-/// The recovery key as a person writes it down: `CVRK1-` and eight groups of seven Crockford base32 characters, the last
-/// 24 bits a checksum. Docs/Formats/Keyring-v1.md §5.
+/// The recovery key as a person writes it down: `CVRK1-` and eight groups of seven Crockford base32 characters, the
+/// last 24 bits a checksum. Docs/Formats/Keyring-v1.md §5.
 public enum RecoveryKeyText {
     /// Why a text is not a recovery key.
     public enum ParseError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -52,7 +52,9 @@ public enum RecoveryKeyText {
 
     /// Reads what a person typed: any case, dashes and spaces anywhere, O for 0, I and L for 1.
     public static func parse(_ text: String) throws(ParseError) -> SecretKey {
-        let characters = text.utf8.filter { $0 != UInt8(ascii: "-") && $0 != 0x20 && $0 != 0x0A && $0 != 0x0D && $0 != 0x09 }
+        let characters = text.utf8.filter {
+            $0 != UInt8(ascii: "-") && $0 != 0x20 && $0 != 0x0A && $0 != 0x0D && $0 != 0x09
+        }
         let upper = characters.map { (0x61...0x7A).contains($0) ? $0 - 0x20 : $0 }
         guard upper.starts(with: prefix) else { throw .missingPrefix }
         let digits = upper.dropFirst(prefix.count)

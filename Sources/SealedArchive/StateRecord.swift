@@ -60,8 +60,8 @@ public struct StateRecord: Hashable, Sendable {
     }
 
     /// Reads an opened record.
-    /// - Parameter type: what the record must be: records of one archive share uid and key, so only this tells an upload
-    ///   from a deletion.
+    /// - Parameter type: what the record must be: records of one archive share uid and key, so only this tells an
+    ///   upload from a deletion.
     public init(decoding bytes: [UInt8], expecting type: RecordType) throws(FormatError) {
         try self.init(decoding: bytes)
         guard self.type == type else { throw .wrongIdentity("record type is \(self.type), wanted \(type)") }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The contexts of key wraps: what a wrapped key is for and where it belongs, so that a wrap moved elsewhere does not open.
-/// Docs/Formats/Keyring-v1.md §4.
+/// The contexts of key wraps: what a wrapped key is for and where it belongs, so that a wrap moved elsewhere does not
+/// open. Docs/Formats/Keyring-v1.md §4.
 public struct WrapContext: Hashable, Sendable {
     /// `coldvault/wrap/v1`, 0x00, purpose, 0x00, fields of fixed width.
     public let bytes: [UInt8]
@@ -31,7 +31,9 @@ public struct WrapContext: Hashable, Sendable {
     }
 
     /// The recovery key under a root key.
-    public static func recoveryKey(version: UInt32) -> WrapContext { WrapContext("recovery-key", versionBytes(version)) }
+    public static func recoveryKey(version: UInt32) -> WrapContext {
+        WrapContext("recovery-key", versionBytes(version))
+    }
 
     /// The key of a staged output under a vault key.
     public static func jobKey(account: String, vaultUID: [UInt8], stagedUID: [UInt8]) -> WrapContext {

@@ -2,8 +2,8 @@
 
 public import Cryptography
 
-/// The linear SHA-256 and the tree hash of one part in one pass. A part of at most one leaf needs only one hash, because
-/// its tree hash is its linear hash; that is why the length is declared first. Owned by one task at a time.
+/// The linear SHA-256 and the tree hash of one part in one pass. A part of at most one leaf needs only one hash,
+/// because its tree hash is its linear hash; that is why the length is declared first. Owned by one task at a time.
 public struct LinearAndTreeHasher: ~Copyable {
     /// Bytes that fit the first-level cache, so that the second hash reads what the first has just fetched.
     private static let sliceBytes = 16 << 10
@@ -41,7 +41,8 @@ public struct LinearAndTreeHasher: ~Copyable {
         byteCount += UInt64(size)
         precondition(byteCount <= expectedBytes, "more bytes than the declared length")
         precondition(
-            size == TreeHash.leafBytes || (size > 0 && size < TreeHash.leafBytes && (byteCount == expectedBytes || !isExact)),
+            size == TreeHash.leafBytes
+                || (size > 0 && size < TreeHash.leafBytes && (byteCount == expectedBytes || !isExact)),
             "only the last leaf may be short")
         var start = 0
         while start < size {

@@ -23,9 +23,11 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", JSONParseError.Reason.unexpectedEnd), ("  ", .unexpectedEnd), ("[", .unexpectedEnd), ("[1", .unexpectedEnd),
+        ("", JSONParseError.Reason.unexpectedEnd), ("  ", .unexpectedEnd), ("[", .unexpectedEnd),
+        ("[1", .unexpectedEnd),
         ("{", .unexpectedEnd), (#"{"a""#, .unexpectedEnd), (#"{"a":"#, .unexpectedEnd), ("\"abc", .unexpectedEnd),
-        ("\"abc\\", .unexpectedEnd), ("\"\\u12", .unexpectedEnd), ("tru", .unexpectedEnd), ("[1,]", .unexpectedByte(0x5D)),
+        ("\"abc\\", .unexpectedEnd), ("\"\\u12", .unexpectedEnd), ("tru", .unexpectedEnd),
+        ("[1,]", .unexpectedByte(0x5D)),
         ("[,1]", .unexpectedByte(0x2C)), ("{\"a\":1,}", .unexpectedByte(0x7D)), ("{1:2}", .unexpectedByte(0x31)),
         ("{'a':1}", .unexpectedByte(0x27)), ("nul1", .unexpectedByte(0x31)), ("+1", .unexpectedByte(0x2B)),
         (".5", .unexpectedByte(0x2E)), ("NaN", .unexpectedByte(0x4E)), ("01", .invalidNumber), ("-", .invalidNumber),
@@ -46,7 +48,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [[0x80], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x82]] as [[UInt8]])
+    @Test(
+        arguments: [[0x80], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x82]] as [[UInt8]])
     func onlyUTF8IsAccepted(_ bytes: [UInt8]) {
         for text in [[0x22] + bytes + [0x22], [0x22, 0x5C, 0x6E] + bytes + [0x22]] {
             do {
@@ -63,7 +66,9 @@ import Testing
         let limits = JSONLimits(maxBytes: 64, maxDepth: 3, maxValues: 4)
         #expect(try parse("[[[]]]", limits: limits) == [[[]]])
         #expect(throws: JSONParseError(.tooDeep(limit: 3), at: 3)) { try parse("[[[[]]]]", limits: limits) }
-        #expect(throws: JSONParseError(.tooDeep(limit: 3), at: 15)) { try parse(#"{"a":{"a":{"a":{}}}}"#, limits: limits) }
+        #expect(throws: JSONParseError(.tooDeep(limit: 3), at: 15)) {
+            try parse(#"{"a":{"a":{"a":{}}}}"#, limits: limits)
+        }
         #expect(try parse("[1,2,3,4]", limits: limits) == [1, 2, 3, 4])
         #expect(throws: JSONParseError(.tooManyValues(limit: 4), at: 9)) { try parse("[1,2,3,4,5]", limits: limits) }
         #expect(try parse("\"" + String(repeating: "x", count: 62) + "\"", limits: limits).stringValue?.count == 62)
@@ -116,13 +121,15 @@ import Testing
 
     @Test func canonicalBytesParseBack() throws {
         let value: JSONValue = [
-            "null": nil, "bools": [true, false], "numbers": [0, -1, .integer(.max)], "text": "a\"b\\c\u{1}", "deep": [[["x": []]]],
+            "null": nil, "bools": [true, false], "numbers": [0, -1, .integer(.max)], "text": "a\"b\\c\u{1}",
+            "deep": [[["x": []]]],
         ]
         #expect(try JSONParser.parseCanonical(value.canonicalBytes()) == value)
     }
 
     @Test(arguments: [
-        " 1", "1 ", "[1, 2]", #"{"b":1,"a":2}"#, #"{"a": 1}"#, #""\/""#, #""\u0041""#, #""\u000A""#, #""\u001F""#, "1.0", "1e3", "-0",
+        " 1", "1 ", "[1, 2]", #"{"b":1,"a":2}"#, #"{"a": 1}"#, #""\/""#, #""\u0041""#, #""\u000A""#, #""\u001F""#,
+        "1.0", "1e3", "-0",
         "9223372036854775808",
     ])
     func otherSpellingsAreNotCanonical(_ text: String) {

@@ -42,7 +42,8 @@ import Testing
             for other in wraps where other.text("purpose") != vector.text("purpose") {
                 #expect(throws: SealError.wrongKeyOrContext) {
                     try KeyWrap.unwrap(
-                        vector.hex("wrapped"), under: .vector(vector.hex("under")), context: context(other.text("purpose")))
+                        vector.hex("wrapped"), under: .vector(vector.hex("under")),
+                        context: context(other.text("purpose")))
                 }
             }
         }

@@ -72,9 +72,11 @@ private let mib = 1 << 20
         let content = content(4 * mib + 12_345, seed: 99)
         let (blob, _) = try seal(content)
         let size = UInt64(content.count)
-        for range in [0..<1, 0..<size, size - 1..<size, UInt64(mib) - 1..<UInt64(mib) + 1, 5..<5, UInt64(2 * mib)..<UInt64(3 * mib),
-            UInt64(3 * mib) + 7..<size, size..<size + 10] as [Range<UInt64>]
-        {
+        for range in [
+            0..<1, 0..<size, size - 1..<size, UInt64(mib) - 1..<UInt64(mib) + 1, 5..<5,
+            UInt64(2 * mib)..<UInt64(3 * mib),
+            UInt64(3 * mib) + 7..<size, size..<size + 10,
+        ] as [Range<UInt64>] {
             let wanted = range.clamped(to: 0..<size)
             #expect(try open(blob, range: range) == Array(content[Int(wanted.lowerBound)..<Int(wanted.upperBound)]))
         }
@@ -160,7 +162,9 @@ private let mib = 1 << 20
         stored[20_000] ^= 1
         var output = [UInt8](repeating: 0xEE, count: 30_000)
         #expect(throws: FormatError.seal(.tampered(chunk: 1))) {
-            try output.withUnsafeMutableBytes { try opener.openFrame(index[0], ciphertext: stored.span.bytes, into: $0) }
+            try output.withUnsafeMutableBytes {
+                try opener.openFrame(index[0], ciphertext: stored.span.bytes, into: $0)
+            }
         }
         #expect(output.allSatisfy { $0 == 0 })
     }

@@ -427,7 +427,7 @@ def list_archives(reader, arguments):
         print(json.dumps(rows, indent=1))
     else:
         for row in rows:
-            print("\t".join(str(row[name]) for name in ("archive", "account", "vault", "size", "created", "description")))
+            print("\t".join(re.sub(r"[\x00-\x1f\x7f]", "?", str(row[name])) for name in ("archive", "account", "vault", "size", "created", "description")))
     return report(reader.failures + [failure for archive in reader.archives if not archive.deleted for failure in archive.failures])
 
 
