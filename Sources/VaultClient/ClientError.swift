@@ -2,7 +2,8 @@
 
 /// What went wrong for the person at the keyboard, sorted by what they can do about it.
 ///
-/// Each ``Kind`` is one exit code of the command line (Docs/Operations/CLI.md), because scripts react to these and to nothing finer.
+/// Each ``Kind`` is one exit code of the command line (Docs/Operations/CLI.md), because scripts react to these and to
+/// nothing finer.
 public struct ClientError: Error, Sendable, CustomStringConvertible {
     /// Who must act, and how.
     public enum Kind: String, Sendable, CaseIterable {
@@ -73,12 +74,15 @@ public struct ServiceFault: Sendable, Hashable {
     public let message: String
     /// `x-amzn-RequestId`, to quote in a report; empty when absent.
     public let requestID: String
+    /// `Retry-After`: how long the service asks to be left alone.
+    public let retryAfter: Duration?
 
-    public init(status: Int, code: String, message: String, requestID: String) {
+    public init(status: Int, code: String, message: String, requestID: String, retryAfter: Duration? = nil) {
         self.status = status
         self.code = code
         self.message = message
         self.requestID = requestID
+        self.retryAfter = retryAfter
     }
 }
 

@@ -33,11 +33,3 @@ public protocol TransferProgress: Sendable {
     /// The transfer is over, well or not.
     func end()
 }
-
-/// Progress for nobody.
-public struct SilentProgress: TransferProgress {
-    public init() {}
-    public func begin(_ activity: String, totalBytes: UInt64) {}
-    public func advance(by bytes: Int64) {}
-    public func end() {}
-}

@@ -57,8 +57,10 @@ extension GlacierClient {
         let answer = try await perform(call).first(name: "x-amz-sha256-tree-hash")
         if let answer, answer != hashes.tree.hex {
             throw ClientError(
-                .integrity, "The service received other bytes for part \(ByteRangeText.format(body.range)) than were sent.",
-                remedy: "Its tree hash is \(answer), ours \(hashes.tree.hex). Resume the upload to send the part again.")
+                .integrity,
+                "The service received other bytes for part \(ByteRangeText.format(body.range)) than were sent.",
+                remedy: "Its tree hash is \(answer), ours \(hashes.tree.hex). Resume the upload to send the part again."
+            )
         }
     }
 
@@ -68,14 +70,10 @@ extension GlacierClient {
     ) async throws -> StoredArchive {
         var call = try upload(uploadID, in: vault, operation: "CompleteMultipartUpload", method: "POST")
         call.headers = [
-            (name: "x-amz-archive-size", value: String(archiveBytes)), (name: "x-amz-sha256-tree-hash", value: treeHash.hex),
+            (name: "x-amz-archive-size", value: String(archiveBytes)),
+            (name: "x-amz-sha256-tree-hash", value: treeHash.hex),
         ]
         return try Self.stored(try await perform(call), by: call)
-    }
-
-    /// AbortMultipartUpload.
-    public func abortUpload(vault: String, uploadID: String) async throws {
-        _ = try await perform(try upload(uploadID, in: vault, operation: "AbortMultipartUpload", method: "DELETE"))
     }
 
     /// ListParts, all pages, with the part size the upload was begun with.

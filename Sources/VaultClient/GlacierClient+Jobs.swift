@@ -64,7 +64,8 @@ extension GlacierClient {
     /// - Parameters:
     ///   - status: `InProgress`, `Succeeded` or `Failed`; nil for all.
     ///   - completed: only finished or only unfinished ones; nil for all.
-    public func listJobs(vault: String, status: String? = nil, completed: Bool? = nil) async throws -> [JobDescription] {
+    public func listJobs(vault: String, status: String? = nil, completed: Bool? = nil) async throws -> [JobDescription]
+    {
         var call = GlacierCall(
             operation: "ListJobs of '\(vault)'", method: "GET", path: try Self.vaultPath(vault) + ["jobs"])
         if let completed { call.query.append((name: "completed", value: String(completed))) }

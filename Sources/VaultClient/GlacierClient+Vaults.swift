@@ -47,7 +47,8 @@ extension GlacierClient {
         }
         guard isAllowed, (1...512).contains(id.utf8.count) else {
             throw ClientError(
-                .usage, "'\(id)' cannot be \(what).", remedy: "Ids consist of a-z, A-Z, 0-9, '-' and '_'; quote them in full.")
+                .usage, "'\(id)' cannot be \(what).",
+                remedy: "Ids consist of a-z, A-Z, 0-9, '-' and '_'; quote them in full.")
         }
         return id
     }

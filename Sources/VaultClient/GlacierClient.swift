@@ -6,10 +6,11 @@ import NIOCore
 import NIOHTTP1
 import RequestSignature
 
-/// A client of any service that speaks the Glacier vault API (2012-06-01): one method per operation, signed, retried, and with
-/// errors that say what to do.
+/// A client of any service that speaks the Glacier vault API (2012-06-01): one method per operation, signed, retried,
+/// and with errors that say what to do.
 ///
-/// A value, free to copy and to use from many tasks. All methods throw ``ClientError`` and `CancellationError`, nothing else.
+/// A value, free to copy and to use from many tasks. All methods throw ``ClientError`` and `CancellationError`, nothing
+/// else.
 public struct GlacierClient: Sendable {
     public let settings: ClientSettings
     public let retry: RetryPolicy
@@ -31,8 +32,8 @@ public struct GlacierClient: Sendable {
             region: settings.region, service: "glacier")
     }
 
-    /// Sends `call` until it succeeds or must not be repeated, and reads the answer with `read`; a body that breaks off counts
-    /// as a failed attempt, so `read` may run more than once.
+    /// Sends `call` until it succeeds or must not be repeated, and reads the answer with `read`; a body that breaks off
+    /// counts as a failed attempt, so `read` may run more than once.
     func perform<Answer: Sendable>(
         _ call: GlacierCall, reading read: (InboundResponse) async throws -> Answer
     ) async throws -> Answer {
@@ -56,8 +57,10 @@ public struct GlacierClient: Sendable {
                         problem.kind, "\(problem.message) (\(attempt) attempt\(attempt == 1 ? "" : "s"))",
                         remedy: problem.remedy, fault: problem.fault)
                 }
-                let pause = retry.pause(after: attempt, chance: surroundings.chance())
-                surroundings.remark("\(problem.message); attempt \(attempt + 1) of \(retry.attempts) follows in \(pause).")
+                let pause = retry.pause(
+                    after: attempt, chance: surroundings.chance(), asked: problem.fault?.retryAfter)
+                surroundings.remark(
+                    "\(problem.message); attempt \(attempt + 1) of \(retry.attempts) follows in \(pause).")
                 try await surroundings.pause(pause)
                 attempt += 1
             }
@@ -76,7 +79,8 @@ public struct GlacierClient: Sendable {
     /// For operations that answer with a JSON document.
     func document(_ call: GlacierCall) async throws -> WireDocument {
         try await perform(call) { response in
-            try WireDocument(parsing: try await response.collect(upTo: WireDocument.maxBytes), what: "answer to \(call.operation)")
+            try WireDocument(
+                parsing: try await response.collect(upTo: WireDocument.maxBytes), what: "answer to \(call.operation)")
         }
     }
 
@@ -110,7 +114,9 @@ public struct GlacierClient: Sendable {
         case .bytes(let bytes): payload = SHA256Hasher.hash(bytes)
         case .file: break
         }
-        guard let payload else { throw ClientError(.local, "\(call.operation) was built without the hash of its body.") }
+        guard let payload else {
+            throw ClientError(.local, "\(call.operation) was built without the hash of its body.")
+        }
         do {
             let added = try signer.sign(
                 SignedRequest(method: call.method, rawTarget: target, headers: headers), payloadHash: payload,
@@ -127,12 +133,14 @@ public struct GlacierClient: Sendable {
 
     private func refusal(_ response: InboundResponse, of call: GlacierCall) async throws -> ClientError {
         let body = try await response.collect(upTo: 256 << 10)
-        let document = try? WireDocument(parsing: body, what: "error")  // Proxies answer in HTML: the status then has to do.
+        // Proxies answer in HTML: the status then has to do.
+        let document = try? WireDocument(parsing: body, what: "error")
         let fault = ServiceFault(
             status: response.status,
             code: document?.string("code") ?? document?.string("__type") ?? "",
             message: document?.string("message") ?? document?.string("Message") ?? "",
-            requestID: response.header("x-amzn-requestid") ?? "")
+            requestID: response.header("x-amzn-requestid") ?? "",
+            retryAfter: response.header("retry-after").flatMap { Int64($0) }.map { .seconds(min(max($0, 0), 3600)) })
         return ClientError(fault, doing: call.operation)
     }
 }

@@ -16,8 +16,8 @@ public struct RetryPolicy: Sendable, Hashable {
         self.longestPause = longestPause
     }
 
-    /// Statuses and codes after which the same request may succeed: 408, 5xx that are not "never", and throttling, which this API
-    /// answers with status 400.
+    /// Statuses and codes after which the same request may succeed: 408, 5xx that are not "never", and throttling,
+    /// which this API answers with status 400.
     public static func isTransient(status: Int, code: String) -> Bool {
         switch code {
         case "ThrottlingException", "RequestTimeoutException", "ServiceUnavailableException": return true
@@ -25,7 +25,8 @@ public struct RetryPolicy: Sendable, Hashable {
         }
     }
 
-    /// The pause before attempt `attempt + 1`: exponential, with a chance part so that many clients do not return in step.
+    /// The pause before attempt `attempt + 1`: exponential, with a chance part so that many clients do not return in
+    /// step.
     ///
     /// - Parameters:
     ///   - attempt: the attempt that just failed, from 1.

@@ -20,8 +20,8 @@ public struct ClientFlags: Sendable {
     }
 }
 
-/// Everything a request needs besides itself: where to, as whom, in which region. Found in the order of the AWS tools: flag,
-/// environment, profile, default.
+/// Everything a request needs besides itself: where to, as whom, in which region. Found in the order of the AWS tools:
+/// flag, environment, profile, default.
 public struct ClientSettings: Sendable {
     public let endpoint: Endpoint
     public let region: String
@@ -32,7 +32,8 @@ public struct ClientSettings: Sendable {
     public let credentials: AccessCredentials
 
     public init(
-        endpoint: Endpoint, region: String, accountID: String = "-", caBundlePath: String? = nil, credentials: AccessCredentials
+        endpoint: Endpoint, region: String, accountID: String = "-", caBundlePath: String? = nil,
+        credentials: AccessCredentials
     ) {
         self.endpoint = endpoint
         self.region = region
@@ -61,14 +62,20 @@ public struct ClientSettings: Sendable {
         guard let region, isRegionName(region) else {
             throw ClientError(
                 .usage, region.map { "'\($0)' is not a region name." } ?? "No region is set.",
-                remedy: "Use --region, AWS_REGION, or 'region' in ~/.aws/config; a self-hosted service says which it accepts.")
+                remedy:
+                    "Use --region, AWS_REGION, or 'region' in ~/.aws/config; a self-hosted service says which "
+                        + "it accepts."
+            )
         }
         let configured = endpointURL(flags: flags, environment: environment, profile: profile)
-        let endpoint = if let configured { try Endpoint(parsing: configured) } else { try Endpoint.amazon(region: region) }
+        let endpoint =
+            if let configured { try Endpoint(parsing: configured) } else { try Endpoint.amazon(region: region) }
         let accountID = flags.accountID ?? "-"
-        guard accountID == "-" || accountID.utf8.count == 12 && accountID.utf8.allSatisfy({ (48...57).contains($0) }) else {
+        guard accountID == "-" || accountID.utf8.count == 12 && accountID.utf8.allSatisfy({ (48...57).contains($0) })
+        else {
             throw ClientError(
-                .usage, "'\(accountID)' is not an account id.", remedy: "Use twelve digits, or - for the account of the credentials.")
+                .usage, "'\(accountID)' is not an account id.",
+                remedy: "Use twelve digits, or - for the account of the credentials.")
         }
         let chain = CredentialChain(
             environment: environment, profile: profile, profileIsExplicit: flags.profile != nil)
@@ -110,7 +117,8 @@ public struct ClientSettings: Sendable {
         flags: ClientFlags, environment: [String: String], profile: SharedProfile
     ) -> String? {
         if let url = flags.endpointURL { return url }
-        let ignore = environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] ?? profile["ignore_configured_endpoint_urls"] ?? ""
+        let ignore =
+            environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] ?? profile["ignore_configured_endpoint_urls"] ?? ""
         if ignore.lowercased() == "true" { return nil }
         for url in [
             environment["AWS_ENDPOINT_URL_GLACIER"], environment["AWS_ENDPOINT_URL"],
@@ -123,6 +131,8 @@ public struct ClientSettings: Sendable {
 
     private static func isRegionName(_ text: String) -> Bool {
         (1...64).contains(text.utf8.count)
-            && text.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == 45 || (65...90).contains($0) }
+            && text.utf8.allSatisfy {
+                (97...122).contains($0) || (48...57).contains($0) || $0 == 45 || (65...90).contains($0)
+            }
     }
 }

@@ -18,6 +18,9 @@ struct CredentialChain: Sendable {
         }
         throw ClientError(
             .access, "No credentials were found.",
-            remedy: "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or put them into ~/.aws/credentials and choose it with --profile.")
+            remedy:
+                "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or put them into ~/.aws/credentials and "
+                    + "choose it with --profile."
+        )
     }
 }

@@ -14,7 +14,8 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
     public var authority: String { port.map { "\(host):\($0)" } ?? host }
     public var description: String { "\(scheme)://\(authority)\(pathPrefix)" }
 
-    /// - Throws: ``ClientError`` of kind `usage` when `text` is not an absolute http or https URL without user, query or fragment.
+    /// - Throws: ``ClientError`` of kind `usage` when `text` is not an absolute http or https URL without user, query
+    ///   or fragment.
     public init(parsing text: String) throws(ClientError) {
         func refuse(_ why: String) -> ClientError {
             ClientError(.usage, "The endpoint URL '\(text)' \(why).", remedy: "Example: http://127.0.0.1:8080")

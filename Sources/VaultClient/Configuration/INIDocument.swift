@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The text format of `~/.aws/config` and `~/.aws/credentials`: sections, `key = value` lines, and one level of indented sub-keys.
+/// The text format of `~/.aws/config` and `~/.aws/credentials`: sections, `key = value` lines, and one level of
+/// indented sub-keys.
 ///
-/// Read leniently where the AWS tools are lenient (a repeated section adds to the first, a later value wins), and strictly bounded.
+/// Read leniently where the AWS tools are lenient (a repeated section adds to the first, a later value wins), and
+/// strictly bounded.
 struct INIDocument: Sendable, Equatable {
     /// A value, and the indented `key = value` lines below it (`services` sections use these).
     struct Entry: Sendable, Equatable {
@@ -13,7 +15,8 @@ struct INIDocument: Sendable, Equatable {
     /// Largest file read; real ones have a few kilobytes.
     static let maxBytes = 1 << 20
 
-    /// Entries by section name as written between the brackets, quotes removed and blanks collapsed, and by lower-case key.
+    /// Entries by section name as written between the brackets, quotes removed and blanks collapsed, and by lower-case
+    /// key.
     private(set) var sections: [String: [String: Entry]] = [:]
 
     /// - Throws: ``ClientError`` of kind `usage` that names the line.

@@ -8,7 +8,9 @@ struct ProfileCredentials: CredentialSource {
         if let found = try profile.staticCredentials() { return found }
         guard let mechanism = profile.unsupportedMechanism else { return nil }
         throw ClientError(
-            .access, "Profile '\(profile.name)' obtains its credentials by '\(mechanism)', which this client does not do itself.",
+            .access,
+            "Profile '\(profile.name)' obtains its credentials by '\(mechanism)', which this client does not do "
+                + "itself.",
             remedy: "Let the AWS CLI do it: eval \"$(aws configure export-credentials --format env)\", then try again.")
     }
 }

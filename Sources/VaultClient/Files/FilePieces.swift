@@ -3,7 +3,8 @@
 public import Execution
 public import NIOCore
 
-/// A stretch of a file as a sequence of buffers of at most 1 MiB, read as they are asked for: a request body in constant memory.
+/// A stretch of a file as a sequence of buffers of at most 1 MiB, read as they are asked for: a request body in
+/// constant memory.
 ///
 /// May be iterated again from the start, for a retry.
 public struct FilePieces: AsyncSequence, Sendable {
@@ -51,6 +52,7 @@ public struct FilePieces: AsyncSequence, Sendable {
 
 extension ClientError {
     static func shrunk(_ path: String) -> ClientError {
-        ClientError(.local, "'\(path)' became shorter while it was read.", remedy: "Upload it again when nothing writes to it.")
+        ClientError(
+            .local, "'\(path)' became shorter while it was read.", remedy: "Upload it again when nothing writes to it.")
     }
 }

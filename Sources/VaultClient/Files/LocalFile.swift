@@ -30,22 +30,28 @@ public final class LocalFile: Sendable {
     /// Opens an existing regular file.
     public static func openForReading(_ path: String) throws(ClientError) -> LocalFile {
         _ = try status(of: path)
-        return LocalFile(path: path, handle: try wrapping("open", path) { try FileHandle(forReadingFrom: URL(fileURLWithPath: path)) })
+        return LocalFile(
+            path: path,
+            handle: try wrapping("open", path) { try FileHandle(forReadingFrom: URL(fileURLWithPath: path)) })
     }
 
     /// Opens a file for reading and writing and creates it when it is absent, readable by its owner alone.
     static func openForWriting(_ path: String) throws(ClientError) -> LocalFile {
         if !FileManager.default.fileExists(atPath: path) {
-            guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]) else {
+            guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
+            else {
                 throw ClientError(.local, "'\(path)' cannot be created: \(String(cString: strerror(errno))).")
             }
         }
-        return LocalFile(path: path, handle: try wrapping("open", path) { try FileHandle(forUpdating: URL(fileURLWithPath: path)) })
+        return LocalFile(
+            path: path, handle: try wrapping("open", path) { try FileHandle(forUpdating: URL(fileURLWithPath: path)) })
     }
 
     /// - Throws: ``ClientError`` of kind `local`, also when `path` is not a regular file.
     static func status(of path: String) throws(ClientError) -> FileStatus {
-        let attributes = try wrapping("examine", path) { try FileManager.default.attributesOfItem(atPath: resolved(path)) }
+        let attributes = try wrapping("examine", path) {
+            try FileManager.default.attributesOfItem(atPath: resolved(path))
+        }
         guard attributes[.type] as? FileAttributeType == .typeRegular, let size = attributes[.size] as? NSNumber,
             let modified = attributes[.modificationDate] as? Date
         else { throw ClientError(.local, "'\(path)' is not a regular file.") }
@@ -64,7 +70,8 @@ public final class LocalFile: Sendable {
         return Array(try wrapping("read", path) { try Data(contentsOf: URL(fileURLWithPath: path)) })
     }
 
-    /// The text of a settings file, nil when there is none: what ``ClientSettings/resolve(flags:environment:readFile:)`` asks for.
+    /// The text of a settings file, nil when there is none: what
+    /// ``ClientSettings/resolve(flags:environment:readFile:)`` asks for.
     public static func settingsText(_ path: String) throws(ClientError) -> String? {
         try contents(of: path, upTo: INIDocument.maxBytes).map { String(decoding: $0, as: UTF8.self) }
     }
@@ -106,7 +113,9 @@ public final class LocalFile: Sendable {
         var done = 0
         while done < bytes.readableBytes {
             let put = bytes.withUnsafeReadableBytes { all in
-                pwrite(handle.fileDescriptor, all.baseAddress?.advanced(by: done), all.count - done, off_t(clamping: offset) + off_t(done))
+                pwrite(
+                    handle.fileDescriptor, all.baseAddress?.advanced(by: done), all.count - done,
+                    off_t(clamping: offset) + off_t(done))
             }
             if put < 0, errno == EINTR { continue }
             guard put > 0 else { throw Self.failure("write to", path) }
@@ -115,8 +124,15 @@ public final class LocalFile: Sendable {
     }
 
     func truncate(to bytes: UInt64) throws(ClientError) {
-        guard ftruncate(handle.fileDescriptor, off_t(clamping: bytes)) == 0 else { throw Self.failure("truncate", path) }
+        guard ftruncate(handle.fileDescriptor, off_t(clamping: bytes)) == 0 else {
+            throw Self.failure("truncate", path)
+        }
     }
+
+    /// Keeps other processes that also ask from using the file until it is closed.
+    ///
+    /// - Returns: false when another process holds it.
+    func lock() -> Bool { flock(handle.fileDescriptor, LOCK_EX | LOCK_NB) == 0 }
 
     /// Durable on return.
     func synchronize() throws(ClientError) {
@@ -127,14 +143,16 @@ public final class LocalFile: Sendable {
     ///
     /// - Parameter replacing: false refuses when `target` exists, in one step with the renaming.
     static func rename(_ source: String, to target: String, replacing: Bool) throws(ClientError) {
-        if replacing {
-            guard Foundation.rename(source, target) == 0 else { throw failure("rename to", target) }
-        } else {
-            guard link(source, target) == 0 else {
-                if errno == EEXIST { throw ClientError.wouldReplace(target) }
-                throw failure("rename to", target)
-            }
+        if !replacing, link(source, target) == 0 {
             guard unlink(source) == 0 else { throw failure("remove", source) }
+        } else {
+            if !replacing {
+                // Some file systems have no links: there, looking first has to do.
+                let isUnsupported = [EPERM, EOPNOTSUPP, ENOSYS, EMLINK].contains(errno)
+                if !isUnsupported, errno != EEXIST { throw failure("rename to", target) }
+                if !isUnsupported || exists(target) { throw ClientError.wouldReplace(target) }
+            }
+            guard Foundation.rename(source, target) == 0 else { throw failure("rename to", target) }
         }
         let folder = URL(fileURLWithPath: target).deletingLastPathComponent().path
         let directory = try wrapping("open", folder) { try FileHandle(forReadingFrom: URL(fileURLWithPath: folder)) }
@@ -152,7 +170,9 @@ public final class LocalFile: Sendable {
         do {
             return try body()
         } catch {
-            let reason = (error as? CocoaError)?.code == .fileReadNoSuchFile || !exists(path) ? "there is no such file" : "\(error.localizedDescription)"
+            let reason =
+                (error as? CocoaError)?.code == .fileReadNoSuchFile || !exists(path)
+                ? "there is no such file" : "\(error.localizedDescription)"
             throw ClientError(.local, "Cannot \(verb) '\(path)': \(reason).")
         }
     }
@@ -160,6 +180,7 @@ public final class LocalFile: Sendable {
 
 extension ClientError {
     static func wouldReplace(_ path: String) -> ClientError {
-        ClientError(.local, "'\(path)' exists already.", remedy: "Choose another --output-file, or use --force to replace it.")
+        ClientError(
+            .local, "'\(path)' exists already.", remedy: "Choose another --output-file, or use --force to replace it.")
     }
 }

@@ -41,7 +41,8 @@ public struct PartHashes: Sendable, Hashable {
                     position += UInt64(count)
                 }
                 let (linear, tree) = hasher.finish()
-                return PartHashes(linear: linear, tree: tree)
+                // A hasher that knows the length always has both.
+                return PartHashes(linear: linear ?? tree, tree: tree)
             }
         } onCancel: {
             stop.set()

@@ -48,9 +48,9 @@ public struct RetrievalResult: Sendable, Hashable {
 
 /// Brings an archive back into a file.
 ///
-/// Invariants: the file appears under its name only when its tree hash equals the one the service states for what was asked, and
-/// only after fsync; an existing file is replaced only on request; a range taken over from an interrupted download is hashed again
-/// from the disk. Memory: about 2 MiB per range on its way.
+/// Invariants: the file appears under its name only when its tree hash equals the one the service states for what was
+/// asked, and only after fsync; an existing file is replaced only on request; a range taken over from an interrupted
+/// download is hashed again from the disk. Memory: about 2 MiB per range on its way.
 public struct ArchiveRetriever: Sendable {
     let client: GlacierClient
     let pool: BlockingPool
@@ -63,13 +63,18 @@ public struct ArchiveRetriever: Sendable {
     }
 
     /// - Throws: ``ClientError``; `CancellationError` leaves what was verified to be resumed.
-    public func retrieve(_ order: RetrievalOrder, observing: (JobDescription) -> Void = { _ in }) async throws -> RetrievalResult {
+    public func retrieve(_ order: RetrievalOrder, observing: (JobDescription) -> Void = { _ in }) async throws
+        -> RetrievalResult
+    {
         let target = order.outputPath
-        if !order.replacesExisting, await pool.run({ LocalFile.exists(target) }) { throw ClientError.wouldReplace(target) }
+        if !order.replacesExisting, await pool.run({ LocalFile.exists(target) }) {
+            throw ClientError.wouldReplace(target)
+        }
         let files = try await RetrievalFiles.open(
             target: target,
             identity: .init(
-                endpoint: client.settings.endpoint.description, accountID: client.settings.accountID, vault: order.vault,
+                endpoint: client.settings.endpoint.description, accountID: client.settings.accountID,
+                vault: order.vault,
                 archiveID: order.archiveID, range: order.range), pool: pool)
         let jobID = try await job(for: order, files: files)
         let job = try await client.waitForJob(
@@ -98,26 +103,37 @@ public struct ArchiveRetriever: Sendable {
         }
         let id = try await client.initiateJob(
             vault: order.vault,
-            order: JobOrder(.archive(id: archiveID, range: order.range), tier: order.tier, description: order.description))
+            order: JobOrder(
+                .archive(id: archiveID, range: order.range), tier: order.tier, description: order.description))
         try await files.note(jobID: id)
         return id
     }
 
     /// The hash that decides, after checking that the job is the one that was asked for.
-    private static func checked(_ job: JobDescription, against order: RetrievalOrder) throws(ClientError) -> SHA256Digest? {
+    private static func checked(_ job: JobDescription, against order: RetrievalOrder) throws(ClientError)
+        -> SHA256Digest?
+    {
         guard job.action == "ArchiveRetrieval", order.archiveID == nil || job.archiveID == order.archiveID else {
-            throw ClientError(.usage, "Job \(job.id) retrieves something else.", remedy: "Its action is \(job.action): see 'job describe'.")
+            throw ClientError(
+                .usage, "Job \(job.id) retrieves something else.",
+                remedy: "Its action is \(job.action): see 'job describe'.")
         }
-        guard let total = job.outputBytes, total > 0 else { throw Missing.member("RetrievalByteRange", of: "job description") }
+        guard let total = job.outputBytes, total > 0 else {
+            throw Missing.member("RetrievalByteRange", of: "job description")
+        }
         if let wanted = order.range, let got = job.retrievalRange, wanted != got {
-            throw ClientError(.usage, "Job \(job.id) retrieves bytes \(ByteRangeText.format(got)), not \(ByteRangeText.format(wanted)).")
+            throw ClientError(
+                .usage,
+                "Job \(job.id) retrieves bytes \(ByteRangeText.format(got)), not \(ByteRangeText.format(wanted)).")
         }
         let isWhole = job.archiveBytes == total
         let stated = job.treeHash ?? (isWhole ? job.archiveTreeHash : nil)
         guard stated != nil || order.acceptsUnverifiable else {
             throw ClientError(
                 .integrity, "The service states no tree hash for this range, so it could not be verified.",
-                remedy: "Ask for a range whose length is 1, 2, 4, 8 … MiB and whose start is a multiple of it, or accept unverified "
+                remedy:
+                    "Ask for a range whose length is 1, 2, 4, 8 … MiB and whose start is a multiple of it, or "
+                        + "accept unverified "
                     + "bytes with --allow-unverified (and --job-id \(job.id)).")
         }
         return stated
@@ -162,15 +178,19 @@ public struct ArchiveRetriever: Sendable {
         if let stated, stated != treeHash {
             try await files.discard()
             throw ClientError(
-                .integrity, "The bytes that arrived have tree hash \(treeHash), but the archive's is \(stated). They were thrown away.",
+                .integrity,
+                "The bytes that arrived have tree hash \(treeHash), but the archive's is \(stated). They were "
+                    + "thrown away.",
                 remedy: "Try again; if it happens again, the service serves wrong bytes.")
         }
         try await files.finish(bytes: total, replacing: order.replacesExisting)
         return RetrievalResult(
-            jobID: job.id, archiveID: job.archiveID, bytes: total, treeHash: treeHash, isVerified: stated != nil, keptBytes: kept)
+            jobID: job.id, archiveID: job.archiveID, bytes: total, treeHash: treeHash, isVerified: stated != nil,
+            keptBytes: kept)
     }
 
-    /// Whether the bytes on the disk are what the journal says. An error counts as no: the range is then downloaded again.
+    /// Whether the bytes on the disk are what the journal says. An error counts as no: the range is then downloaded
+    /// again.
     private static func isOnDisk(
         _ digest: SHA256Digest, range: Range<UInt64>, of file: LocalFile, on pool: BlockingPool
     ) async -> Bool {

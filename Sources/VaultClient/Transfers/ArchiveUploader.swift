@@ -45,9 +45,9 @@ public struct UploadResult: Sendable, Hashable {
 
 /// Stores a file as one archive.
 ///
-/// Memory: two buffers of 1 MiB per part on its way. Every part is read twice, once to hash it, because the hashes travel in front
-/// of the bytes. Invariants: no part counts unless its tree hash was compared with the file; the archive's id is returned only when
-/// the service computed the same tree hash from what it received.
+/// Memory: two buffers of 1 MiB per part on its way. Every part is read twice, once to hash it, because the hashes
+/// travel in front of the bytes. Invariants: no part counts unless its tree hash was compared with the file; the
+/// archive's id is returned only when the service computed the same tree hash from what it received.
 public struct ArchiveUploader: Sendable {
     let client: GlacierClient
     let pool: BlockingPool
@@ -92,7 +92,8 @@ public struct ArchiveUploader: Sendable {
     private func begin(_ order: UploadOrder, status: FileStatus, partBytes: UInt64) async throws -> UploadSession {
         let id = try await client.initiateUpload(
             vault: order.vault, partBytes: partBytes, description: order.description)
-        client.surroundings.remark("Multipart upload \(id) begun; if it is interrupted, run the same command with --resume.")
+        client.surroundings.remark(
+            "Multipart upload \(id) begun; if it is interrupted, run the same command with --resume.")
         let state = UploadState(
             endpoint: client.settings.endpoint.description, accountID: client.settings.accountID, vault: order.vault,
             uploadID: id, partBytes: partBytes, source: status)
@@ -144,7 +145,9 @@ public struct ArchiveUploader: Sendable {
     ) async throws -> UploadResult {
         if let theirs = stored.treeHash, theirs != treeHash {
             throw ClientError(
-                .integrity, "The service stored archive \(stored.archiveID) with tree hash \(theirs), but the file's is \(treeHash).",
+                .integrity,
+                "The service stored archive \(stored.archiveID) with tree hash \(theirs), but the file's is "
+                    + "\(treeHash).",
                 remedy: "Do not rely on that archive: delete it and upload again.")
         }
         do {
@@ -153,7 +156,8 @@ public struct ArchiveUploader: Sendable {
             client.surroundings.remark("\(error)")
         }
         return UploadResult(
-            archiveID: stored.archiveID, location: stored.location, bytes: status.bytes, treeHash: treeHash, keptBytes: kept)
+            archiveID: stored.archiveID, location: stored.location, bytes: status.bytes, treeHash: treeHash,
+            keptBytes: kept)
     }
 
     private func checkUnchanged(_ path: String, since status: FileStatus) async throws {

@@ -42,7 +42,8 @@ public struct InventoryFetcher: Sendable {
                 let error = NetworkFailure.classify(error, endpoint: client.settings.endpoint)
                 guard let problem = error as? ClientError, problem.repetition != .useless else { throw error }
                 throw ClientError(
-                    problem.kind, "The inventory was cut off: \(problem.message)", remedy: "Fetch it again with --job-id \(jobID).")
+                    problem.kind, "The inventory was cut off: \(problem.message)",
+                    remedy: "Fetch it again with --job-id \(jobID).")
             }
         }
     }

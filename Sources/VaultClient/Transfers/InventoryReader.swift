@@ -18,10 +18,12 @@ public struct InventoryEntry: Sendable, Hashable {
     }
 }
 
-/// Cuts a JSON inventory into its archives as it arrives, because an inventory of a million archives need not fit into memory.
+/// Cuts a JSON inventory into its archives as it arrives, because an inventory of a million archives need not fit into
+/// memory.
 ///
-/// The document is an object whose `ArchiveList` is the only array of objects (glacier API, GetJobOutput). Inside it, each object is
-/// collected and parsed by itself; everything else is kept as the frame and parsed at the end. Memory: one archive and the frame.
+/// The document is an object whose `ArchiveList` is the only array of objects (glacier API, GetJobOutput). Inside it,
+/// each object is collected and parsed by itself; everything else is kept as the frame and parsed at the end. Memory:
+/// one archive and the frame.
 public struct InventoryReader: Sendable {
     static let maxEntryBytes = 64 << 10
     static let maxFrameBytes = 64 << 10
@@ -59,9 +61,13 @@ public struct InventoryReader: Sendable {
                 default: break
                 }
             }
-            guard (0...8).contains(depth) else { throw ClientError(.service, "The service's inventory is not valid JSON.") }
+            guard (0...8).contains(depth) else {
+                throw ClientError(.service, "The service's inventory is not valid JSON.")
+            }
             if max(before, depth) >= 3 {
-                guard entry.count < Self.maxEntryBytes else { throw ClientError(.service, "An archive in the inventory is too long.") }
+                guard entry.count < Self.maxEntryBytes else {
+                    throw ClientError(.service, "An archive in the inventory is too long.")
+                }
                 entry.append(byte)
                 if depth == 2 {
                     entries.append(try InventoryEntry(try WireDocument(parsing: entry, what: "inventory")))
@@ -71,7 +77,9 @@ public struct InventoryReader: Sendable {
                 // Commas and blanks between archives.
                 continue
             } else {
-                guard frame.count < Self.maxFrameBytes else { throw ClientError(.service, "The service's inventory has no list of archives.") }
+                guard frame.count < Self.maxFrameBytes else {
+                    throw ClientError(.service, "The service's inventory has no list of archives.")
+                }
                 frame.append(byte)
             }
         }

@@ -30,8 +30,10 @@ struct OutputRange: Sendable {
                 if let stated = response.header("x-amz-sha256-tree-hash"), stated != digest.hex {
                     throw ClientError(
                         .integrity,
-                        "Bytes \(ByteRangeText.format(range)) arrived with tree hash \(digest), but the service states \(stated)",
-                        remedy: "Nothing wrong was kept. If it happens again, the service or the line damages data.", repetition: .safe)
+                        "Bytes \(ByteRangeText.format(range)) arrived with tree hash \(digest), but the service "
+                            + "states \(stated)",
+                        remedy: "Nothing wrong was kept. If it happens again, the service or the line damages data.",
+                        repetition: .safe)
                 }
                 return digest
             } catch {
@@ -80,7 +82,8 @@ struct OutputRange: Sendable {
         let expected = "bytes \(ByteRangeText.format(range))/\(totalBytes)"
         guard response.status == 206, response.header("content-range") == expected else {
             throw ClientError(
-                .service, "Asked for \(expected), the service answered \(response.status) with range "
+                .service,
+                "Asked for \(expected), the service answered \(response.status) with range "
                     + "'\(response.header("content-range") ?? "none")'.")
         }
     }

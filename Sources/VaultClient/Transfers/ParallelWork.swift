@@ -2,8 +2,8 @@
 
 /// Runs numbered pieces of work, a few at a time.
 enum ParallelWork {
-    /// Runs `work` for each of `items`, in order, at most `width` at once. The first error cancels what runs and is thrown when all
-    /// of it has ended.
+    /// Runs `work` for each of `items`, in order, at most `width` at once. The first error cancels what runs and is
+    /// thrown when all of it has ended.
     static func run(_ items: [Int], width: Int, _ work: @escaping @Sendable (Int) async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             var next = items.makeIterator()

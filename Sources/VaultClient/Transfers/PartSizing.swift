@@ -21,7 +21,9 @@ public enum PartSizing {
         }
         guard fileBytes <= largestArchiveBytes else {
             throw ClientError(
-                .usage, "The file has \(ByteText.exact(fileBytes)), more than an archive can have (\(ByteText.exact(largestArchiveBytes))).",
+                .usage,
+                "The file has \(ByteText.exact(fileBytes)), more than an archive can have "
+                    + "(\(ByteText.exact(largestArchiveBytes))).",
                 remedy: "Split it: an archive is at most 10,000 parts of 4 GiB.")
         }
         var smallest = smallestBytes
@@ -65,7 +67,8 @@ public enum ByteText {
             unit += 1
         }
         let tenths = UInt64((scaled * 10).rounded())
-        return tenths % 10 == 0 || unit == 0 ? "\(tenths / 10)\(units[unit])" : "\(tenths / 10).\(tenths % 10)\(units[unit])"
+        return tenths % 10 == 0 || unit == 0
+            ? "\(tenths / 10)\(units[unit])" : "\(tenths / 10).\(tenths % 10)\(units[unit])"
     }
 
     public static func exact(_ bytes: UInt64) -> String { bytes == 1 ? "1 byte" : "\(bytes) bytes" }

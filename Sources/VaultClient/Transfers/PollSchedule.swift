@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How long to wait between two looks at a job: short at first, because a self-hosted service may be done at once, then longer,
-/// because a tape library is not.
+/// How long to wait between two looks at a job: short at first, because a self-hosted service may be done at once, then
+/// longer, because a tape library is not.
 public struct PollSchedule: Sendable, Hashable {
     public let first: Duration
     public let longest: Duration
@@ -25,7 +25,8 @@ public struct PollSchedule: Sendable, Hashable {
 extension GlacierClient {
     /// Looks at a job until it has finished, well or not.
     ///
-    /// Looks for ever, because a Bulk retrieval may take half a day and only the caller knows its patience: cancel the task to stop.
+    /// Looks for ever, because a Bulk retrieval may take half a day and only the caller knows its patience: cancel the
+    /// task to stop.
     /// - Parameter observing: called after every look.
     public func waitForJob(
         vault: String, jobID: String, schedule: PollSchedule, observing: (JobDescription) -> Void = { _ in }

@@ -2,11 +2,11 @@
 
 public import Cryptography
 
-/// A stretch of bytes cut into equal pieces of 2^k MiB, of which the last may be shorter: the parts of an upload, and the ranges of
-/// a download.
+/// A stretch of bytes cut into equal pieces of 2^k MiB, of which the last may be shorter: the parts of an upload, and
+/// the ranges of a download.
 ///
-/// Law: every piece is a node of the tree over the stretch, so the tree hash of the whole is the pieces' hashes combined, and a
-/// service can state the hash of each.
+/// Law: every piece is a node of the tree over the stretch, so the tree hash of the whole is the pieces' hashes
+/// combined, and a service can state the hash of each.
 public struct RangePlan: Sendable, Hashable {
     public let totalBytes: UInt64
     public let pieceBytes: UInt64
@@ -36,18 +36,20 @@ public struct RangePlan: Sendable, Hashable {
         return first..<min(first + pieceBytes, totalBytes)
     }
 
-    /// Which of the parts a service already holds are parts of this plan. A part with the right beginning and the wrong length is
-    /// left out, so that it is sent again and replaced.
+    /// Which of the parts a service already holds are parts of this plan. A part with the right beginning and the wrong
+    /// length is left out, so that it is sent again and replaced.
     ///
-    /// - Throws: ``ClientError`` of kind `usage` when a part cannot belong to this file at all: it must not end up in the archive,
-    ///   and there is no way to remove one part.
+    /// - Throws: ``ClientError`` of kind `usage` when a part cannot belong to this file at all: it must not end up in
+    ///   the archive, and there is no way to remove one part.
     public func matching(_ parts: [PartDescription]) throws(ClientError) -> [Int: SHA256Digest] {
         var matching: [Int: SHA256Digest] = [:]
         for part in parts {
             let index = part.range.lowerBound / pieceBytes
             guard part.range.lowerBound % pieceBytes == 0, index < UInt64(count) else {
                 throw ClientError(
-                    .usage, "The upload holds bytes \(ByteRangeText.format(part.range)), which this file of \(ByteText.exact(totalBytes)) does not have.",
+                    .usage,
+                    "The upload holds bytes \(ByteRangeText.format(part.range)), which this file of "
+                        + "\(ByteText.exact(totalBytes)) does not have.",
                     remedy: "It was begun for another file: upload without --resume.")
             }
             if self[Int(index)] == part.range { matching[Int(index)] = part.treeHash }
@@ -64,14 +66,16 @@ public enum RetrievalRange {
         guard let range = ByteRangeText.parse(text), range.lowerBound % mebibyte == 0 else {
             throw ClientError(
                 .usage, "'\(text)' cannot be a retrieval range.",
-                remedy: "A range is FIRST-LAST in bytes, both inclusive; FIRST is a multiple of 1048576, and LAST + 1 as well unless "
+                remedy:
+                    "A range is FIRST-LAST in bytes, both inclusive; FIRST is a multiple of 1048576, and LAST + "
+                        + "1 as well unless "
                     + "LAST is the archive's last byte. Example: 0-4194303.")
         }
         return range
     }
 
-    /// Whether the range is a node of the tree of every archive that reaches beyond it; otherwise only an archive that ends with it
-    /// can give it a hash.
+    /// Whether the range is a node of the tree of every archive that reaches beyond it; otherwise only an archive that
+    /// ends with it can give it a hash.
     public static func isSurelyVerifiable(_ range: Range<UInt64>) -> Bool {
         let mebibyte: UInt64 = 1 << 20
         let length = range.upperBound - range.lowerBound

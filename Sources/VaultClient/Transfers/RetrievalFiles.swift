@@ -23,21 +23,28 @@ actor RetrievalFiles {
         try await pool.run { () throws(ClientError) in
             let (partPath, journalPath) = ("\(target).part", "\(target).part.journal")
             var journal = RetrievalJournal(identity)
-            let existing = try LocalFile.contents(of: journalPath, upTo: RetrievalJournal.maxBytes) ?? []
-            if existing.isEmpty, LocalFile.exists(partPath) {
+            // Nothing is created where something unknown lies, and nothing is read before it is ours alone.
+            if !LocalFile.exists(journalPath), LocalFile.exists(partPath) {
                 throw ClientError(
-                    .local, "'\(partPath)' exists, but nothing tells what it is.", remedy: "Remove it, or choose another --output-file.")
+                    .local, "'\(partPath)' exists, but nothing tells what it is.",
+                    remedy: "Remove it, or choose another --output-file.")
             }
+            let journalFile = try LocalFile.openForWriting(journalPath)
+            guard journalFile.lock() else {
+                throw ClientError(.local, "Another process is downloading into '\(partPath)'.")
+            }
+            let existing = try LocalFile.contents(of: journalPath, upTo: RetrievalJournal.maxBytes) ?? []
             if !existing.isEmpty {
                 guard let found = RetrievalJournal(decoding: existing), found.identity == identity else {
                     throw ClientError(
                         .local, "'\(partPath)' belongs to another download.",
-                        remedy: "Finish that one, remove '\(partPath)' and '\(journalPath)', or choose another --output-file.")
+                        remedy:
+                            "Finish that one, remove '\(partPath)' and '\(journalPath)', or choose another "
+                                + "--output-file."
+                    )
                 }
                 journal = found
             }
-            // The journal first: a part file without one would be refused above.
-            let journalFile = try LocalFile.openForWriting(journalPath)
             // A torn last line is cut off, so that the next line begins on its own.
             let whole = existing.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
             try journalFile.truncate(to: UInt64(whole))

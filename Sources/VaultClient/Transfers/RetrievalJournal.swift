@@ -5,9 +5,9 @@ import Cryptography
 
 /// What is known about a download under way: one canonical JSON object per line, only ever appended to.
 ///
-/// Lines: the identity (always first), the job, the plan, and each range whose bytes were verified and written. A torn or unreadable
-/// line ends the journal: what follows it is downloaded again. It is not fsynced, because on resumption every range it names is
-/// hashed again from the disk before it counts.
+/// Lines: the identity (always first), the job, the plan, and each range whose bytes were verified and written. A torn
+/// or unreadable line ends the journal: what follows it is downloaded again. It is not fsynced, because on resumption
+/// every range it names is hashed again from the disk before it counts.
 struct RetrievalJournal: Sendable, Equatable {
     /// 10,000 ranges of about 100 bytes, and room for many resumptions.
     static let maxBytes = 16 << 20
@@ -43,15 +43,22 @@ struct RetrievalJournal: Sendable, Equatable {
             Identity(
                 endpoint: endpoint, accountID: accountID, vault: vault, archiveID: head.string("archiveId"),
                 range: head.string("range").flatMap(ByteRangeText.parse)))
-        while let line = lines.next(), let entry = try? WireDocument(parsing: Array(line), what: "journal"), apply(entry) {}
+        while let line = lines.next(), let entry = try? WireDocument(parsing: Array(line), what: "journal"),
+            apply(entry)
+        {}
     }
 
     private mutating func apply(_ entry: WireDocument) -> Bool {
         if let id = entry.string("jobId") {
             jobID = id
-        } else if let total = entry.count("totalBytes"), let piece = entry.count("pieceBytes"), PartSizing.isPartSize(piece) {
-            begin(RangePlan(totalBytes: total, pieceBytes: piece), treeHash: entry.string("treeHash").flatMap { SHA256Digest(hex: $0) })
-        } else if let index = entry.count("index"), let hash = entry.string("treeHash").flatMap({ SHA256Digest(hex: $0) }),
+        } else if let total = entry.count("totalBytes"), let piece = entry.count("pieceBytes"),
+            PartSizing.isPartSize(piece)
+        {
+            begin(
+                RangePlan(totalBytes: total, pieceBytes: piece),
+                treeHash: entry.string("treeHash").flatMap { SHA256Digest(hex: $0) })
+        } else if let index = entry.count("index"),
+            let hash = entry.string("treeHash").flatMap({ SHA256Digest(hex: $0) }),
             let plan, index < UInt64(plan.count)
         {
             verified[Int(index)] = hash
@@ -81,7 +88,8 @@ struct RetrievalJournal: Sendable, Equatable {
 
     static func line(_ plan: RangePlan, treeHash: SHA256Digest?) -> [UInt8] {
         line([
-            "totalBytes": .integer(Int64(clamping: plan.totalBytes)), "pieceBytes": .integer(Int64(clamping: plan.pieceBytes)),
+            "totalBytes": .integer(Int64(clamping: plan.totalBytes)),
+            "pieceBytes": .integer(Int64(clamping: plan.pieceBytes)),
             "treeHash": treeHash.map { .string($0.hex) } ?? .null,
         ])
     }

@@ -11,8 +11,8 @@ struct UploadSession: Sendable {
     let present: [Int: SHA256Digest]
 }
 
-/// Finds the upload that `--resume` means: the named one, the one in the note next to the source, or one of the vault's open
-/// uploads whose parts are this file's.
+/// Finds the upload that `--resume` means: the named one, the one in the note next to the source, or one of the vault's
+/// open uploads whose parts are this file's.
 struct UploadSearch: Sendable {
     /// Open uploads looked at; a vault with more has other troubles.
     static let mostCandidates = 1000
@@ -40,7 +40,8 @@ struct UploadSearch: Sendable {
         let session = try await open(id)
         guard try await beginsLikeFile(session) else {
             throw ClientError(
-                .usage, "Upload \(id) holds parts of another file.", remedy: "Upload without --resume, or name another upload.")
+                .usage, "Upload \(id) holds parts of another file.",
+                remedy: "Upload without --resume, or name another upload.")
         }
         announce(session)
         return session
@@ -105,7 +106,8 @@ struct UploadSearch: Sendable {
         return UploadSession(uploadID: id, partBytes: upload.partBytes, present: try plan.matching(parts))
     }
 
-    /// Compares the first part the service holds; the others are compared when their turn comes. True when there is none.
+    /// Compares the first part the service holds; the others are compared when their turn comes. True when there is
+    /// none.
     private func beginsLikeFile(_ session: UploadSession) async throws -> Bool {
         guard let first = session.present.keys.min() else { return true }
         let plan = RangePlan(totalBytes: status.bytes, pieceBytes: session.partBytes)
@@ -115,7 +117,8 @@ struct UploadSearch: Sendable {
 
     private func announce(_ session: UploadSession) {
         client.surroundings.remark(
-            "Resuming upload \(session.uploadID): \(session.present.count) parts of \(ByteText.short(session.partBytes)) are there "
+            "Resuming upload \(session.uploadID): \(session.present.count) parts of "
+                + "\(ByteText.short(session.partBytes)) are there "
                 + "and will be compared with the file.")
     }
 }

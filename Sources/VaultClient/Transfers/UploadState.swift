@@ -2,7 +2,8 @@
 
 import CanonicalJSON
 
-/// The note an upload leaves next to its source, so that `--resume` alone finds it again. Removed when the upload is complete.
+/// The note an upload leaves next to its source, so that `--resume` alone finds it again. Removed when the upload is
+/// complete.
 ///
 /// It is a convenience, never a truth: the parts are always compared with the file before they count.
 struct UploadState: Sendable, Equatable {

@@ -16,7 +16,9 @@ public struct VaultDescription: Sendable, Hashable {
     public let bytes: UInt64?
 
     init(_ document: WireDocument) throws(ClientError) {
-        guard let name = document.string("VaultName") else { throw Missing.member("VaultName", of: "vault description") }
+        guard let name = document.string("VaultName") else {
+            throw Missing.member("VaultName", of: "vault description")
+        }
         self.document = document
         self.name = name
         arn = document.string("VaultARN") ?? ""
@@ -89,7 +91,8 @@ public struct UploadDescription: Sendable, Hashable {
     public let creationDate: String
 
     init(_ document: WireDocument) throws(ClientError) {
-        guard let id = document.string("MultipartUploadId"), let partBytes = document.count("PartSizeInBytes"), partBytes > 0
+        guard let id = document.string("MultipartUploadId"), let partBytes = document.count("PartSizeInBytes"),
+            partBytes > 0
         else { throw Missing.member("MultipartUploadId or PartSizeInBytes", of: "upload description") }
         self.id = id
         self.partBytes = partBytes

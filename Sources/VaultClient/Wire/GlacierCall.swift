@@ -20,7 +20,8 @@ struct GlacierCall: Sendable {
     /// Path and query as on the wire.
     func rawTarget(prefix: String, accountID: String) -> String {
         let path = ([accountID] + path).map { Self.percentEncoded($0) }.joined(separator: "/")
-        let query = query.map { "\(Self.percentEncoded($0.name))=\(Self.percentEncoded($0.value))" }.joined(separator: "&")
+        let query = query.map { "\(Self.percentEncoded($0.name))=\(Self.percentEncoded($0.value))" }.joined(
+            separator: "&")
         return "\(prefix)/\(path)" + (query.isEmpty ? "" : "?\(query)")
     }
 

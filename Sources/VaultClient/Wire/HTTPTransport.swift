@@ -66,12 +66,15 @@ public final class HTTPTransport: GlacierTransport {
 
 /// Tells what a transport error means.
 enum NetworkFailure {
-    /// - Returns: `ClientError` unchanged, `CancellationError` when the task was cancelled, otherwise a transient network error.
+    /// - Returns: `ClientError` unchanged, `CancellationError` when the task was cancelled, otherwise a transient
+    ///   network error.
     static func classify(_ error: any Error, endpoint: Endpoint) -> any Error {
         if error is ClientError || error is CancellationError { return error }
         if Task.isCancelled || error as? HTTPClientError == .cancelled { return CancellationError() }
-        // A certificate we cannot trust, or a file that answered with another protocol, does not get better by asking again.
-        if error is NIOSSLError || error is NIOSSLExtraError {
+        // A certificate we cannot trust does not get better by asking again.
+        var isHandshake = error is NIOSSLExtraError
+        if case .handshakeFailed? = error as? NIOSSLError { isHandshake = true }
+        if isHandshake {
             return ClientError(
                 .network, "TLS with \(endpoint) failed: \(error)",
                 remedy: "If the service has a private certificate authority, name its PEM file with --ca-bundle.")

@@ -2,7 +2,8 @@
 
 public import CanonicalJSON
 
-/// A JSON object of the service, read leniently: members we do not know stay in ``value``, absent and null are the same.
+/// A JSON object of the service, read leniently: members we do not know stay in ``value``, absent and null are the
+/// same.
 ///
 /// The raw value is kept so that `--output json` prints what the service said, not what we understood.
 public struct WireDocument: Sendable, Hashable {

@@ -11,7 +11,8 @@ struct ArchiveCommand: AsyncParsableCommand {
         subcommands: [ArchiveUploadCommand.self, ArchiveRetrieveCommand.self, Delete.self])
 
     struct Delete: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Delete an archive. Succeeds also when it was deleted before.")
+        static let configuration = CommandConfiguration(
+            abstract: "Delete an archive. Succeeds also when it was deleted before.")
 
         @OptionGroup var vault: VaultOption
         @Option(name: .customLong("archive-id"), parsing: .unconditional, help: "Id of the archive.")
@@ -22,7 +23,9 @@ struct ArchiveCommand: AsyncParsableCommand {
             let (name, id) = (vault.vault, archiveID)
             try await ClientSession.run(options) { session in
                 try await session.client.deleteArchive(vault: name, archiveID: id)
-                try session.show(.object(["ArchiveId": .string(id), "VaultName": .string(name)])) { "The archive is deleted." }
+                try session.show(.object(["ArchiveId": .string(id), "VaultName": .string(name)])) {
+                    "The archive is deleted."
+                }
             }
         }
     }

@@ -10,13 +10,15 @@ struct ArchiveRetrieveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retrieve", abstract: "Bring an archive back into a file, verified.",
         discussion: """
-            Begins a retrieval job, waits for it, and downloads its output into FILE.part in several ranges at once, each checked \
-            against its tree hash. FILE appears only when everything is there, verified and on disk. Interrupted, the same command goes on.
+            Begins a retrieval job, waits for it, and downloads its output into FILE.part in several ranges at once, \
+            each checked against its tree hash. FILE appears only when everything is there, verified and on disk. \
+            Interrupted, the same command goes on.
             """)
 
     @OptionGroup var vault: VaultOption
 
-    @Option(name: .customLong("archive-id"), parsing: .unconditional, help: "Id of the archive. Not needed with --job-id.")
+    @Option(
+        name: .customLong("archive-id"), parsing: .unconditional, help: "Id of the archive. Not needed with --job-id.")
     var archiveID: String?
 
     @Option(help: "File to write.", completion: .file())
@@ -54,7 +56,9 @@ struct ArchiveRetrieveCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (1...16).contains(parallel) else { throw ValidationError("--parallel must be 1 to 16.") }
-        guard archiveID != nil || jobID != nil else { throw ValidationError("Name the archive with --archive-id, or a job with --job-id.") }
+        guard archiveID != nil || jobID != nil else {
+            throw ValidationError("Name the archive with --archive-id, or a job with --job-id.")
+        }
         guard noWait || outputFile != nil else { throw ValidationError("Name the file to write with --output-file.") }
         guard !noWait || jobID == nil && archiveID != nil else {
             throw ValidationError("--no-wait begins a job: it needs --archive-id and cannot have --job-id.")
@@ -70,7 +74,8 @@ struct ArchiveRetrieveCommand: AsyncParsableCommand {
         try await ClientSession.run(options, parallel: parallel, whenInterrupted: hint) { session in
             let range = try command.range.map { text throws(ClientError) in try RetrievalRange.parse(text) }
             if let range, !RetrievalRange.isSurelyVerifiable(range), !command.allowUnverified {
-                session.progress.remark("Note: this range can be verified only if it ends with the archive's last byte.")
+                session.progress.remark(
+                    "Note: this range can be verified only if it ends with the archive's last byte.")
             }
             if command.noWait {
                 try await command.begin(range: range, in: session)
@@ -109,10 +114,11 @@ struct ArchiveRetrieveCommand: AsyncParsableCommand {
                 "Verified": .bool(result.isVerified),
             ])
         ) {
-            """
-            Wrote:     \(target) (\(ByteText.exact(result.bytes)))
-            Tree hash: \(result.treeHash.hex) (\(result.isVerified ? "verified" : "NOT VERIFIED: the service stated none"))
-            """
+            let verdict = result.isVerified ? "verified" : "NOT VERIFIED: the service stated none"
+            return """
+                Wrote:     \(target) (\(ByteText.exact(result.bytes)))
+                Tree hash: \(result.treeHash.hex) (\(verdict))
+                """
         }
     }
 }

@@ -10,8 +10,8 @@ struct ArchiveUploadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "upload", abstract: "Store a file as an archive and print its id.",
         discussion: """
-            Larger files go up in parts, several at once. An interrupted upload goes on with --resume: parts that are already there \
-            are compared with the file by their tree hashes and not sent again.
+            Larger files go up in parts, several at once. An interrupted upload goes on with --resume: parts that are \
+            already there are compared with the file by their tree hashes and not sent again.
             """)
 
     /// What `--resume` without an id becomes; no upload id looks like this.
@@ -34,7 +34,8 @@ struct ArchiveUploadCommand: AsyncParsableCommand {
     @Option(
         defaultAsFlag: anyUpload, parsing: .next,
         help: ArgumentHelp(
-            "Go on with an interrupted upload: the one named (--resume=ID), or the one found for this file.", valueName: "upload-id"))
+            "Go on with an interrupted upload: the one named (--resume=ID), or the one found for this file.",
+            valueName: "upload-id"))
     var resume: String?
 
     @OptionGroup var options: ClientOptions
@@ -67,7 +68,8 @@ struct ArchiveUploadCommand: AsyncParsableCommand {
                 .object([
                     "ArchiveId": .string(result.archiveID), "Location": .string(result.location),
                     "ResumedBytes": .integer(Int64(clamping: result.keptBytes)),
-                    "SHA256TreeHash": .string(result.treeHash.hex), "SizeInBytes": .integer(Int64(clamping: result.bytes)),
+                    "SHA256TreeHash": .string(result.treeHash.hex),
+                    "SizeInBytes": .integer(Int64(clamping: result.bytes)),
                 ])
             ) {
                 """

@@ -11,7 +11,9 @@ enum OutputForm: String, ExpressibleByArgument, CaseIterable, Sendable {
 
 /// The options that every client command has.
 struct ClientOptions: ParsableArguments {
-    @Option(name: .customLong("endpoint-url"), help: "Address of the service. Else AWS_ENDPOINT_URL_GLACIER, AWS_ENDPOINT_URL, the profile.")
+    @Option(
+        name: .customLong("endpoint-url"),
+        help: "Address of the service. Else AWS_ENDPOINT_URL_GLACIER, AWS_ENDPOINT_URL, the profile.")
     var endpointURL: String?
 
     @Option(help: "Region that requests are signed for. Else AWS_REGION, AWS_DEFAULT_REGION, the profile.")
@@ -20,10 +22,13 @@ struct ClientOptions: ParsableArguments {
     @Option(help: "Profile of ~/.aws/credentials and ~/.aws/config. Else AWS_PROFILE.")
     var profile: String?
 
-    @Option(name: .customLong("account-id"), parsing: .unconditional, help: "Account: twelve digits, or - for the account of the credentials.")
+    @Option(
+        name: .customLong("account-id"), parsing: .unconditional,
+        help: "Account: twelve digits, or - for the account of the credentials.")
     var accountID: String?
 
-    @Option(name: .customLong("ca-bundle"), help: "PEM file of the certificate authorities to trust. Else AWS_CA_BUNDLE.")
+    @Option(
+        name: .customLong("ca-bundle"), help: "PEM file of the certificate authorities to trust. Else AWS_CA_BUNDLE.")
     var caBundle: String?
 
     @Option(help: "How results are printed: table or json.")
@@ -44,20 +49,26 @@ struct ClientOptions: ParsableArguments {
 
 /// The vault a command works on.
 struct VaultOption: ParsableArguments {
-    @Option(name: [.customLong("vault"), .customLong("vault-name")], parsing: .unconditional, help: "Name of the vault.")
+    @Option(
+        name: [.customLong("vault"), .customLong("vault-name")], parsing: .unconditional, help: "Name of the vault.")
     var vault: String
 }
 
-/// The vault that `coldvault vault …` works on: `vault create photos` reads better than `vault create --vault photos`, and both work.
+/// The vault that `coldvault vault …` works on: `vault create photos` reads better than `vault create --vault photos`;
+/// both work.
 struct VaultArgument: ParsableArguments {
     @Argument(help: "Name of the vault.")
     var name: String?
 
-    @Option(name: [.customLong("vault"), .customLong("vault-name")], parsing: .unconditional, help: "Name of the vault, as an option.")
+    @Option(
+        name: [.customLong("vault"), .customLong("vault-name")], parsing: .unconditional,
+        help: "Name of the vault, as an option.")
     var vault: String?
 
     func validate() throws {
-        guard (name == nil) != (vault == nil) else { throw ValidationError("Name one vault: as an argument, or with --vault.") }
+        guard (name == nil) != (vault == nil) else {
+            throw ValidationError("Name one vault: as an argument, or with --vault.")
+        }
     }
 
     var resolved: String { name ?? vault ?? "" }
@@ -92,7 +103,10 @@ struct DurationArgument: ExpressibleByArgument, Sendable, CustomStringConvertibl
         }
     }
 
-    var description: String { duration < .seconds(1) ? "\(duration / .milliseconds(1))ms".replacing(".0ms", with: "ms") : "\(duration.components.seconds)s" }
+    var description: String {
+        duration < .seconds(1)
+            ? "\(duration / .milliseconds(1))ms".replacing(".0ms", with: "ms") : "\(duration.components.seconds)s"
+    }
     var defaultValueDescription: String { description }
 }
 

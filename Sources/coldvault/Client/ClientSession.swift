@@ -7,8 +7,8 @@ import Foundation
 import UnixSignals
 import VaultClient
 
-/// What a client command works with, and the composition root of the client: the only place with a clock, chance, signals and the
-/// process environment.
+/// What a client command works with, and the composition root of the client: the only place with a clock, chance,
+/// signals and the process environment.
 struct ClientSession: Sendable {
     let client: GlacierClient
     let pool: BlockingPool

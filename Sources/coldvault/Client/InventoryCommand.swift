@@ -19,8 +19,8 @@ struct InventoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inventory", abstract: "List the archives of a vault, by way of an inventory job.",
         discussion: """
-            Prints a table, or with --format the job's output as the service made it, to standard output or to a file. The output is \
-            streamed: a vault may have any number of archives.
+            Prints a table, or with --format the job's output as the service made it, to standard output or to a file. \
+            The output is streamed: a vault may have any number of archives.
             """)
 
     @OptionGroup var vault: VaultOption
@@ -31,7 +31,9 @@ struct InventoryCommand: AsyncParsableCommand {
     @Option(help: "Write the output (json unless --format says csv) to this file.", completion: .file())
     var outputFile: String?
 
-    @Option(name: .customLong("job-id"), parsing: .unconditional, help: "Inventory job begun earlier, instead of beginning one.")
+    @Option(
+        name: .customLong("job-id"), parsing: .unconditional,
+        help: "Inventory job begun earlier, instead of beginning one.")
     var jobID: String?
 
     @Flag(help: "Replace the output file when it exists.")
@@ -52,7 +54,8 @@ struct InventoryCommand: AsyncParsableCommand {
                     vault: command.vault.vault, jobID: job.id, to: path, replacing: command.force)
                 try session.show(
                     .object([
-                        "JobId": .string(job.id), "OutputFile": .string(path), "SizeInBytes": .integer(Int64(clamping: bytes)),
+                        "JobId": .string(job.id), "OutputFile": .string(path),
+                        "SizeInBytes": .integer(Int64(clamping: bytes)),
                     ])
                 ) { "Wrote: \(path) (\(ByteText.exact(bytes)))" }
             } else if command.format != nil || session.form == .json {
@@ -65,7 +68,9 @@ struct InventoryCommand: AsyncParsableCommand {
 
     private func copy(jobID: String, fetcher: InventoryFetcher, session: ClientSession) async throws {
         try await fetcher.stream(vault: vault.vault, jobID: jobID) { piece in
-            try await session.pool.run { () throws(ClientError) in try StandardOutput.write(Array(piece.readableBytesView)) }
+            try await session.pool.run { () throws(ClientError) in
+                try StandardOutput.write(Array(piece.readableBytesView))
+            }
         }
         try StandardOutput.write(line: "")
     }
@@ -91,11 +96,15 @@ struct InventoryCommand: AsyncParsableCommand {
         }
         let frame = try reader.finish()
         session.progress.remark(
-            "\(archives) archive\(archives == 1 ? "" : "s"), \(ByteText.exact(bytes)), as of \(frame.string("InventoryDate") ?? "an unknown time").")
+            "\(archives) archive\(archives == 1 ? "" : "s"), \(ByteText.exact(bytes)), as of "
+                + "\(frame.string("InventoryDate") ?? "an unknown time")."
+        )
     }
 
     private static func row(_ created: String, _ bytes: String, _ id: String, _ description: String) -> String {
-        func padded(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(width - text.count, 0)) }
+        func padded(_ text: String, _ width: Int) -> String {
+            text + String(repeating: " ", count: max(width - text.count, 0))
+        }
         let number = String(repeating: " ", count: max(14 - bytes.count, 0)) + bytes
         let line = "\(padded(created, 20))  \(number)  \(padded(id, 138))  \(description)"
         return description.isEmpty ? String(line.dropLast(2)) : line

@@ -45,7 +45,8 @@ extension JobCommand {
 
         private static func table(_ jobs: [JobDescription]) -> String {
             var table = TextTable([
-                ("JOB ID", .left), ("ACTION", .left), ("STATUS", .left), ("TIER", .left), ("BYTES", .right), ("CREATED", .left),
+                ("JOB ID", .left), ("ACTION", .left), ("STATUS", .left), ("TIER", .left), ("BYTES", .right),
+                ("CREATED", .left),
                 ("COMPLETED", .left),
             ])
             for job in jobs {

@@ -3,7 +3,8 @@
 import Synchronization
 import VaultClient
 
-/// A progress bar on standard error, drawn at most ten times a second and only on a terminal, and the remarks around it.
+/// A progress bar on standard error, drawn at most ten times a second and only on a terminal, and the remarks around
+/// it.
 final class TerminalProgress: TransferProgress {
     private struct State {
         var activity = ""
@@ -35,7 +36,10 @@ final class TerminalProgress: TransferProgress {
             state.done += bytes
             guard isShown, state.isRunning else { return nil }
             let now = ContinuousClock.now
-            if let last = state.lastDrawn, now - last < Self.drawingInterval, state.done < Int64(clamping: state.total) { return nil }
+            if let last = state.lastDrawn, now - last < Self.drawingInterval, state.done < Int64(clamping: state.total)
+            {
+                return nil
+            }
             state.lastDrawn = now
             return Self.line(state, at: now)
         }
@@ -60,6 +64,8 @@ final class TerminalProgress: TransferProgress {
         let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: barWidth - filled)
         let seconds = (now - state.start) / .seconds(1)
         let rate = seconds > 0.2 ? " \(ByteText.short(UInt64(Double(done) / seconds)))/s" : ""
-        return "\(state.activity) [\(bar)] \(Int(share * 100))% \(ByteText.short(done)) of \(ByteText.short(state.total))\(rate)"
+        return
+            "\(state.activity) [\(bar)] \(Int(share * 100))% \(ByteText.short(done)) of "
+                + "\(ByteText.short(state.total))\(rate)"
     }
 }

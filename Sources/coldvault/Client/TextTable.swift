@@ -33,7 +33,8 @@ struct TextTable {
 
     /// Text of a service is never trusted to leave the terminal alone.
     static func printable(_ text: String) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
+        String(
+            String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
     }
 
     /// The members of a document that have a value, one per line.
@@ -41,7 +42,11 @@ struct TextTable {
         guard case .object(let members) = document.value else { return "" }
         var table = TextTable([("MEMBER", .left), ("VALUE", .left)])
         for (name, value) in members.sorted(by: { $0.key < $1.key }) where value != .null {
-            if case .string(let text) = value { table.add([name, text]) } else { table.add([name, value.canonicalString()]) }
+            if case .string(let text) = value {
+                table.add([name, text])
+            } else {
+                table.add([name, value.canonicalString()])
+            }
         }
         return table.text
     }

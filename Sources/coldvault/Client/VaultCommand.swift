@@ -39,7 +39,8 @@ extension VaultCommand {
                 let vaults = try await session.client.listVaults()
                 try session.show(.object(["VaultList": .array(vaults.map(\.document.value))])) {
                     var table = TextTable([
-                        ("NAME", .left), ("ARCHIVES", .right), ("BYTES", .right), ("CREATED", .left), ("LAST INVENTORY", .left),
+                        ("NAME", .left), ("ARCHIVES", .right), ("BYTES", .right), ("CREATED", .left),
+                        ("LAST INVENTORY", .left),
                     ])
                     for vault in vaults {
                         table.add([
