@@ -5,8 +5,9 @@ import Synchronization
 
 /// A fixed number of threads for work that blocks: system calls, SQLite, hashing and sealing of a whole frame.
 ///
-/// Work that has begun, or is queued, always runs to its end: cancelling the awaiting task changes nothing, so a started fsync or commit
-/// has exactly one known outcome. The queue itself has no limit; its length is bounded by what callers hold of ``MemoryBudget``.
+/// Work that has begun, or is queued, always runs to its end: cancelling the awaiting task changes nothing, so a
+/// started fsync or commit has exactly one known outcome. The queue itself has no limit; its length is bounded by what
+/// callers hold of ``MemoryBudget``.
 public final class BlockingPool: Sendable {
     /// What the pool is for, as logs and metrics call it.
     public let name: String
@@ -33,13 +34,16 @@ public final class BlockingPool: Sendable {
     /// Work handed in and not yet finished, the running work included.
     public var unfinishedCount: Int { activity.withLock { $0.unfinished } }
 
-    /// Runs `work` on a thread of the pool and suspends until it has finished. Throws what `work` throws and nothing else.
+    /// Runs `work` on a thread of the pool and suspends until it has finished. Throws what `work` throws and nothing
+    /// else.
     ///
-    /// Work handed in after ``shutdown()`` runs on the thread of the caller: correct, though it blocks, in the last moments of a process.
+    /// Work handed in after ``shutdown()`` runs on the thread of the caller: correct, though it blocks, in the last
+    /// moments of a process.
     public func run<T: Sendable, E: Error>(_ work: @Sendable @escaping () throws(E) -> T) async throws(E) -> T {
         let result: Result<T, E> = await withCheckedContinuation { continuation in
             activity.withLock { $0.unfinished += 1 }
-            // The state says "cancelled" only once the pool is stopped; the work is then run here, where it was submitted.
+            // The state says "cancelled" only once the pool is stopped; the work is then run here, where it was
+            // submitted.
             pool.submit { _ in
                 let result: Result<T, E>
                 do throws(E) {
@@ -64,10 +68,12 @@ public final class BlockingPool: Sendable {
             }
             if idle { continuation.resume() }
         }
-        guard activity.withLock({ activity in
-            defer { activity.isShutDown = true }
-            return !activity.isShutDown
-        }) else { return }
+        guard
+            activity.withLock({ activity in
+                defer { activity.isShutDown = true }
+                return !activity.isShutDown
+            })
+        else { return }
         // The one error it can report is "already shut down", which leaves nothing to do.
         try? await pool.shutdownGracefully()
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Runs `body` to its end even when the calling task is cancelled, and waits for it: for what must not stop half-way, such as the
-/// commit of an archive whose client has gone, or giving up a half-written blob.
+/// Runs `body` to its end even when the calling task is cancelled, and waits for it: for what must not stop half-way,
+/// such as the commit of an archive whose client has gone, or giving up a half-written blob.
 ///
-/// This is the one unstructured task of the code base. It is awaited here always, so nothing outlives its caller; inside `body`,
-/// `Task.isCancelled` is false. Keep `body` short and bounded: shutdown waits for it.
+/// This is the one unstructured task of the code base. It is awaited here always, so nothing outlives its caller;
+/// inside `body`, `Task.isCancelled` is false. Keep `body` short and bounded: shutdown waits for it.
 public func withCompletionGuaranteed<T: Sendable, E: Error>(
     _ body: @Sendable @escaping () async throws(E) -> T
 ) async throws(E) -> T {

@@ -9,7 +9,8 @@ import Synchronization
 ///  2. First come, first served: a small request never overtakes a large one that waits, so nobody starves.
 ///  3. At most ``maxWaiters`` wait; one more is refused at once with ``ExecutionError/tooManyWaiters``.
 ///  4. A waiter whose task is cancelled leaves the queue with `CancellationError` and holds nothing.
-/// Take a whole working set once; never take a second one while holding the first (two such callers could wait for each other).
+/// Take a whole working set once; never take a second one while holding the first (two such callers could wait for each
+/// other).
 public final class MemoryBudget: Sendable {
     public let capacityBytes: Int
     public let maxWaiters: Int
@@ -34,8 +35,8 @@ public final class MemoryBudget: Sendable {
         return try await body()
     }
 
-    /// Waits for `bytes` and holds them until the reservation is released: for work that ends elsewhere than it began, such as a
-    /// response body that is produced after its handler has returned.
+    /// Waits for `bytes` and holds them until the reservation is released: for work that ends elsewhere than it began,
+    /// such as a response body that is produced after its handler has returned.
     public func reserve(_ bytes: Int) async throws -> Reservation {
         try await acquire(bytes)
         return Reservation(budget: self, bytes: bytes)
@@ -48,7 +49,8 @@ public final class MemoryBudget: Sendable {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
                 let outcome: Result<Void, any Error>? = state.withLock { state in
-                    // The cancellation handler may have run before the waiter is in the queue; it would not be called again.
+                    // The cancellation handler may have run before the waiter is in the queue; it would not be called
+                    // again.
                     if Task.isCancelled { return .failure(CancellationError()) }
                     if state.waiters.isEmpty && state.freeBytes >= bytes {
                         state.freeBytes -= bytes

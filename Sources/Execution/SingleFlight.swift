@@ -4,8 +4,8 @@ import Synchronization
 
 /// Lets concurrent callers of one key share one piece of work: the first does it, the others wait for its result.
 ///
-/// Nothing is remembered once the work is done. A failure is shared too, except cancellation: when the task that does the work is
-/// cancelled, the next waiter does it instead, so one impatient caller never fails the others.
+/// Nothing is remembered once the work is done. A failure is shared too, except cancellation: when the task that does
+/// the work is cancelled, the next waiter does it instead, so one impatient caller never fails the others.
 public final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     /// The most callers that wait for one key; one more is refused with ``ExecutionError/tooManyWaiters``.
     public let maxWaiters: Int
@@ -13,7 +13,8 @@ public final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Send
 
     public init(maxWaiters: Int) { self.maxWaiters = maxWaiters }
 
-    /// The value of `key`, made by `make` in the first caller's task. Waiting ends with `CancellationError` when the caller is cancelled.
+    /// The value of `key`, made by `make` in the first caller's task. Waiting ends with `CancellationError` when the
+    /// caller is cancelled.
     public func value(for key: Key, _ make: () async throws -> Value) async throws -> Value {
         if case .done(let value) = try await join(key) { return value }
         do {
@@ -70,7 +71,10 @@ public final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Send
         next?.continuation.resume(returning: .lead)
     }
 
-    private enum Turn: Sendable { case lead, done(Value) }
+    private enum Turn: Sendable {
+        case lead
+        case done(Value)
+    }
 
     private struct Waiter {
         let ticket: UInt64

@@ -5,9 +5,9 @@ import Synchronization
 
 /// Lets concurrent writers to one directory share its syncs.
 ///
-/// A caller joins a sync that begins after its call, never one that is under way (that one may have passed its name by). So at most two
-/// rounds matter per directory: the one running and the one that gathers callers. The first caller of the gathering round runs it in its
-/// own task; its outcome is that of all in the round.
+/// A caller joins a sync that begins after its call, never one that is under way (that one may have passed its name
+/// by). So at most two rounds matter per directory: the one running and the one that gathers callers. The first caller
+/// of the gathering round runs it in its own task; its outcome is that of all in the round.
 final class DirectoryBarrier: Sendable {
     private let rounds = Mutex([String: Rounds]())
 
@@ -16,7 +16,10 @@ final class DirectoryBarrier: Sendable {
         var gathering: [CheckedContinuation<Turn, Never>] = []
     }
 
-    private enum Turn: Sendable { case lead, done(Result<Void, StorageError>) }
+    private enum Turn: Sendable {
+        case lead
+        case done(Result<Void, StorageError>)
+    }
 
     /// On return a sync of `directory` that began after the call has succeeded.
     func sync(_ directory: String, on disk: any Disk) async throws(StorageError) {
@@ -49,7 +52,8 @@ final class DirectoryBarrier: Sendable {
     }
 
     private func finishRound(of directory: String, _ result: Result<Void, StorageError>) {
-        let (members, leader) = rounds.withLock { rounds -> ([CheckedContinuation<Turn, Never>], CheckedContinuation<Turn, Never>?) in
+        let (members, leader) = rounds.withLock {
+            rounds -> ([CheckedContinuation<Turn, Never>], CheckedContinuation<Turn, Never>?) in
             guard var current = rounds.removeValue(forKey: directory) else { return ([], nil) }
             let members = current.running
             guard !current.gathering.isEmpty else { return (members, nil) }

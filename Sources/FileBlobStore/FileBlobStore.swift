@@ -6,12 +6,14 @@ public import Storage
 /// A blob store on a local file system: one file per blob, at `<root>/<blob id>` (Docs/Formats/DataDirectory-v1.md).
 ///
 /// Invariants:
-///  1. A file under a blob's name is complete: it is written in `<root>/.incoming` under no (or a hidden) name, synced, then linked.
-///  2. A write is acknowledged after file sync, link and directory sync, in this order; a directory sync counts only when it began after
-///     the link.
+///  1. A file under a blob's name is complete: it is written in `<root>/.incoming` under no (or a hidden) name, synced,
+///     then linked.
+///  2. A write is acknowledged after file sync, link and directory sync, in this order; a directory sync counts only
+///     when it began after the link.
 ///  3. Directories are made durable before anything in them is acknowledged, and are never removed.
 ///  4. Writes stop while `reserveBytes` are still free, so that deletes and the catalog go on.
-/// The root must be one file system with hard links. A name cannot be both a blob and the beginning of another one's path.
+/// The root must be one file system with hard links. A name cannot be both a blob and the beginning of another one's
+/// path.
 public final class FileBlobStore: BlobStore {
     /// Where blobs are written; no blob id can name it.
     public static let incomingDirectory = ".incoming"
@@ -38,8 +40,8 @@ public final class FileBlobStore: BlobStore {
         directories = KnownDirectories(root: root)
     }
 
-    /// Removes what writes of an earlier process have left where files need hidden names. Call once at start, before any write, while
-    /// no other process uses the directory.
+    /// Removes what writes of an earlier process have left where files need hidden names. Call once at start, before
+    /// any write, while no other process uses the directory.
     public func removeAbandonedWrites() async throws(StorageError) {
         for entry in try await disk.entries(of: incoming) where !entry.isDirectory {
             try await disk.remove("\(incoming)/\(entry.name)")
@@ -58,8 +60,9 @@ public final class FileBlobStore: BlobStore {
         }
     }
 
-    /// All files are written and synced first, then linked in the given order, then each directory is synced once. When a link fails, the
-    /// links of this call before it are taken back. After a power cut during the call, any of them may be there.
+    /// All files are written and synced first, then linked in the given order, then each directory is synced once. When
+    /// a link fails, the links of this call before it are taken back. After a power cut during the call, any of them
+    /// may be there.
     public func putAll(_ blobs: [(id: BlobID, bytes: ByteBuffer)]) async throws(StorageError) {
         precondition(blobs.count <= Self.maxBlobsPerPut, "putAll takes \(Self.maxBlobsPerPut) blobs at most")
         guard !blobs.isEmpty else { return }
@@ -112,7 +115,8 @@ public final class FileBlobStore: BlobStore {
         do throws(StorageError) {
             try await barrier.sync(directory, on: disk)
         } catch {
-            throw StorageError(.outcomeUnknown, "names in \(directory) could not be made durable; check the disk", cause: error)
+            throw StorageError(
+                .outcomeUnknown, "names in \(directory) could not be made durable; check the disk", cause: error)
         }
     }
 

@@ -3,7 +3,8 @@
 import Storage
 import Synchronization
 
-/// Makes directories on demand and remembers which are there and durable, so that a write into a known one costs no call.
+/// Makes directories on demand and remembers which are there and durable, so that a write into a known one costs no
+/// call.
 final class KnownDirectories: Sendable {
     /// When so many are remembered, all are forgotten: learning one again costs a few calls.
     static let maxRemembered = 65_536
@@ -15,7 +16,8 @@ final class KnownDirectories: Sendable {
 
     /// `directory` is the root or below it. On return it exists and its whole path below the root is durable.
     ///
-    /// Level by level from the top: a parent that another caller is making at this moment is only relied on once it is durable.
+    /// Level by level from the top: a parent that another caller is making at this moment is only relied on once it is
+    /// durable.
     func ensure(_ directory: String, on disk: any Disk) async throws(StorageError) {
         if known.withLock({ $0.contains(directory) }) { return }
         for level in levels(to: directory) where !known.withLock({ $0.contains(level) }) {

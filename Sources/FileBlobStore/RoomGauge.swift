@@ -11,8 +11,8 @@ final class RoomPromise: Sendable {
 
 /// Decides whether there is room for a write, without asking the file system each time.
 ///
-/// Room = free bytes when last asked − bytes written since − bytes promised to open writes − reserve. It is asked again after
-/// ``refreshBytes`` or ``refreshPromises``, and always before a write is refused.
+/// Room = free bytes when last asked − bytes written since − bytes promised to open writes − reserve. It is asked again
+/// after ``refreshBytes`` or ``refreshPromises``, and always before a write is refused.
 final class RoomGauge: Sendable {
     static let refreshBytes: UInt64 = 64 << 20
     static let refreshPromises = 64
@@ -39,7 +39,8 @@ final class RoomGauge: Sendable {
     init(reserveBytes: UInt64) { self.reserveBytes = reserveBytes }
 
     /// Sets `bytes` aside or throws `.noSpace`.
-    func promise(bytes: UInt64, on disk: any Disk, at root: String, _ directories: KnownDirectories) async throws(StorageError)
+    func promise(bytes: UInt64, on disk: any Disk, at root: String, _ directories: KnownDirectories)
+        async throws(StorageError)
         -> RoomPromise
     {
         try await directories.ensure(root, on: disk)
@@ -54,7 +55,9 @@ final class RoomGauge: Sendable {
     }
 
     /// Makes sure that `promise` covers `count` more bytes: for a write that grows beyond what it announced.
-    func extend(_ promise: RoomPromise, toHold count: Int, on disk: any Disk, at root: String) async throws(StorageError) {
+    func extend(_ promise: RoomPromise, toHold count: Int, on disk: any Disk, at root: String)
+        async throws(StorageError)
+    {
         let missing = promise.remainingBytes.withLock { remaining in
             UInt64(count) > (remaining ?? 0) ? UInt64(count) - (remaining ?? 0) : 0
         }
@@ -88,7 +91,9 @@ final class RoomGauge: Sendable {
         state.withLock { $0.promisedBytes -= left }
     }
 
-    func availableBytes(on disk: any Disk, at root: String, _ directories: KnownDirectories) async throws(StorageError) -> UInt64 {
+    func availableBytes(on disk: any Disk, at root: String, _ directories: KnownDirectories) async throws(StorageError)
+        -> UInt64
+    {
         try await directories.ensure(root, on: disk)
         let free = try await disk.availableBytes(at: root)
         let taken = state.withLock { $0.promisedBytes }.addingSaturating(reserveBytes)

@@ -4,7 +4,8 @@ import NIOCore
 import Storage
 
 extension FileBlobStore {
-    /// Writes each of `contents` to a file of its own and syncs it, a bounded number at a time; the files in the given order, open.
+    /// Writes each of `contents` to a file of its own and syncs it, a bounded number at a time; the files in the given
+    /// order, open.
     /// When one fails, all are closed.
     func writeSynced(_ contents: [ByteBuffer], _ promise: RoomPromise) async throws(StorageError) -> [any DiskFile] {
         if contents.count == 1 { return [try await writeSynced(contents[0], promise)] }

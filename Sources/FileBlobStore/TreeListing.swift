@@ -2,10 +2,11 @@
 
 import Storage
 
-/// One page of a listing: a walk through the directories in byte order of the blob ids, which begins at the page and ends with it.
+/// One page of a listing: a walk through the directories in byte order of the blob ids, which begins at the page and
+/// ends with it.
 ///
-/// A directory sorts as its name with the slash (`a.b` < `a/b` < `a0`). Sub-trees that hold nothing of the page are not entered; a directory
-/// that is entered is read whole, so the memory is bounded by the largest directory and the depth.
+/// A directory sorts as its name with the slash (`a.b` < `a/b` < `a0`). Sub-trees that hold nothing of the page are not
+/// entered; a directory that is entered is read whole, so the memory is bounded by the largest directory and the depth.
 struct TreeListing {
     let disk: any Disk
     let root: String
@@ -60,7 +61,9 @@ struct TreeListing {
             let inside = "\(id.name)/"
             guard inside.hasBytePrefix(prefix) || prefix.hasBytePrefix(inside) else { return nil }
             // Everything inside comes before `after` when the directory does, unless `after` lies in it.
-            if let after, inside.utf8.lexicographicallyPrecedes(after.name.utf8), !after.name.hasBytePrefix(inside) { return nil }
+            if let after, inside.utf8.lexicographicallyPrecedes(after.name.utf8), !after.name.hasBytePrefix(inside) {
+                return nil
+            }
             return .enter(inside)
         }
         guard id.name.hasBytePrefix(prefix) else { return nil }

@@ -9,7 +9,9 @@ public import Storage
 public struct FileKeyCustody: KeyCustody {
     private let root: RootKeyWrap
 
-    public init(rootKey: SecretKey, random: any RandomByteSource) { root = RootKeyWrap(rootKey: rootKey, random: random) }
+    public init(rootKey: SecretKey, random: any RandomByteSource) {
+        root = RootKeyWrap(rootKey: rootKey, random: random)
+    }
 
     public var kind: String { "file" }
     public var reference: String { root.reference }

@@ -4,7 +4,8 @@ public import Storage
 
 /// The directory `keys/` of a data directory: a few small files, replaced as a whole (Docs/Formats/Keyring-v1.md).
 ///
-/// A name is 1 to 64 bytes out of `a-z 0-9 -`, then `.json`. Other files in the directory are left alone and not listed.
+/// A name is 1 to 64 bytes out of `a-z 0-9 -`, then `.json`. Other files in the directory are left alone and not
+/// listed.
 public struct KeyDirectory: KeyFileStore {
     public static let maxFileBytes = 64 << 10
     /// More key files than this mean that something is wrong.
@@ -32,7 +33,8 @@ public struct KeyDirectory: KeyFileStore {
 
     public func replace(_ name: String, with bytes: [UInt8]) async throws(StorageError) {
         guard bytes.count <= Self.maxFileBytes else {
-            throw StorageError(.unusable, "a key file has at most \(Self.maxFileBytes) bytes; remove slots that are not needed")
+            throw StorageError(
+                .unusable, "a key file has at most \(Self.maxFileBytes) bytes; remove slots that are not needed")
         }
         let location = try location(of: name)
         try await disk.createDirectory(path)
@@ -55,7 +57,9 @@ public struct KeyDirectory: KeyFileStore {
     }
 
     private func location(of name: String) throws(StorageError) -> String {
-        guard Self.isName(name) else { throw StorageError(.unusable, "\(name.debugDescription) is no name of a key file") }
+        guard Self.isName(name) else {
+            throw StorageError(.unusable, "\(name.debugDescription) is no name of a key file")
+        }
         return "\(path)/\(name)"
     }
 

@@ -45,7 +45,8 @@ public struct RootKeyFile: Sendable {
                 key: try SecretKey(bytes: bytes),
                 // Credential directories of service managers grant the service its rights through the group bits.
                 warning: bits & 0o040 == 0
-                    ? nil : "the root key file \(path) is readable by its group; make sure that only the service is in it")
+                    ? nil
+                    : "the root key file \(path) is readable by its group; make sure that only the service is in it")
         } catch {
             throw notAKey("\(error)")
         }
@@ -77,7 +78,9 @@ public struct RootKeyFile: Sendable {
         } catch {
             guard error.code == .alreadyExists else { throw error }
             throw StorageError(
-                .alreadyExists, "there is a root key file at \(path) and it is never overwritten; choose another path, or use it", cause: error)
+                .alreadyExists,
+                "there is a root key file at \(path) and it is never overwritten; choose another path, or use it",
+                cause: error)
         }
     }
 
@@ -92,7 +95,8 @@ public struct RootKeyFile: Sendable {
 
     private func notAKey(_ reason: String, cause: (any Error)? = nil) -> StorageError {
         StorageError(
-            .unusable, "\(path) is no root key: it must hold exactly 32 random bytes, but \(reason); put the right file in place",
+            .unusable,
+            "\(path) is no root key: it must hold exactly 32 random bytes, but \(reason); put the right file in place",
             cause: cause)
     }
 

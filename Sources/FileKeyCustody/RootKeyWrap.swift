@@ -35,7 +35,8 @@ struct RootKeyWrap: Sendable {
             return try Seal.openKeyMaterial(wrapped, key: rootKey, context: context)
         } catch {
             if case .libraryFailure = error {
-                throw StorageError(.transient, "the key could not be unwrapped; free memory and try again", cause: error)
+                throw StorageError(
+                    .transient, "the key could not be unwrapped; free memory and try again", cause: error)
             }
             throw StorageError(
                 .integrity,

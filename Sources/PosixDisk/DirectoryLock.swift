@@ -14,7 +14,8 @@ public final class DirectoryLock: Sendable {
 
     private init(descriptor: Int32) { self.descriptor = Mutex(descriptor) }
 
-    /// Takes the lock of an existing directory or throws `.unusable` at once when another holder has it. Hold the result until the end.
+    /// Takes the lock of an existing directory or throws `.unusable` at once when another holder has it. Hold the
+    /// result until the end.
     public static func acquire(directory: String, on pool: BlockingPool) async throws(StorageError) -> DirectoryLock {
         try await pool.run { () throws(StorageError) in
             let path = "\(directory)/\(fileName)"
@@ -29,7 +30,9 @@ public final class DirectoryLock: Sendable {
                 SystemCalls.close(descriptor)
                 guard failure.number == EWOULDBLOCK else { throw failure.error }
                 throw StorageError(
-                    .unusable, "another coldvault process uses \(directory); stop it first, or use the commands that go through it")
+                    .unusable,
+                    "another coldvault process uses \(directory); stop it first, or use the commands that go through it"
+                )
             }
             return DirectoryLock(descriptor: descriptor)
         }

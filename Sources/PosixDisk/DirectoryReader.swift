@@ -3,7 +3,8 @@
 import Glibc
 import Storage
 
-/// Reads a directory whole: regular files with their sizes, and directories; everything else in it is not ours and left out.
+/// Reads a directory whole: regular files with their sizes, and directories; everything else in it is not ours and left
+/// out.
 enum DirectoryReader {
     /// More entries than this in one directory are refused rather than held in memory.
     static let maxEntries = 1_000_000
@@ -24,10 +25,13 @@ enum DirectoryReader {
                 break
             }
             let name = unsafe withUnsafePointer(to: &record.pointee.d_name) { field in
-                unsafe field.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { unsafe String(cString: $0) }
+                unsafe field.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) {
+                    unsafe String(cString: $0)
+                }
             }
             if name == "." || name == ".." { continue }
-            guard let entry = try unsafe describe(name, type: Int32(record.pointee.d_type), in: dirfd(stream), directory)
+            guard
+                let entry = try unsafe describe(name, type: Int32(record.pointee.d_type), in: dirfd(stream), directory)
             else { continue }
             guard entries.count < maxEntries else {
                 throw StorageError(.unusable, "\(directory) holds more than \(maxEntries) names; see what fills it")
@@ -38,7 +42,8 @@ enum DirectoryReader {
         return entries
     }
 
-    private static func describe(_ name: String, type: Int32, in descriptor: Int32, _ directory: String) throws(StorageError)
+    private static func describe(_ name: String, type: Int32, in descriptor: Int32, _ directory: String)
+        throws(StorageError)
         -> DiskEntry?
     {
         if type == Int32(DT_DIR) { return DiskEntry(name: name, isDirectory: true, bytes: 0) }
@@ -51,6 +56,7 @@ enum DirectoryReader {
             throw failure.error
         }
         if SystemCalls.isDirectory(status) { return DiskEntry(name: name, isDirectory: true, bytes: 0) }
-        return SystemCalls.isRegular(status) ? DiskEntry(name: name, isDirectory: false, bytes: UInt64(status.st_size)) : nil
+        return SystemCalls.isRegular(status)
+            ? DiskEntry(name: name, isDirectory: false, bytes: UInt64(status.st_size)) : nil
     }
 }

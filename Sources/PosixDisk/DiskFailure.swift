@@ -25,13 +25,15 @@ struct DiskFailure {
         return StorageError(code, "\(call) \(path): \(text) [errno \(number)]; \(remedy)")
     }
 
-    /// The verdict on a failed fsync: whatever the reason, the kernel may have dropped the bytes, and asking again would hide it.
+    /// The verdict on a failed fsync: whatever the reason, the kernel may have dropped the bytes, and asking again
+    /// would hide it.
     var syncError: StorageError {
         switch number {
         case ENOSPC, EDQUOT: error
         default:
             StorageError(
-                .integrity, "\(call) \(path): \(text) [errno \(number)]; the write is given up; check the disk and the kernel log")
+                .integrity,
+                "\(call) \(path): \(text) [errno \(number)]; the write is given up; check the disk and the kernel log")
         }
     }
 
@@ -43,12 +45,14 @@ struct DiskFailure {
         case EDQUOT: (.noSpace, "raise the disk quota of the service user")
         case EMFILE, ENFILE: (.transient, "raise the open file limit (LimitNOFILE) of the service")
         case EAGAIN, EINTR, EBUSY, ENOMEM, ETIMEDOUT: (.transient, "it may work when tried again")
-        case EIO, EUCLEAN, EBADMSG: (.integrity, "check the disk and the kernel log; restore from a mirror if bytes are lost")
+        case EIO, EUCLEAN, EBADMSG:
+            (.integrity, "check the disk and the kernel log; restore from a mirror if bytes are lost")
         case EACCES, EPERM: (.unusable, "give the service user the rights to it; the file system must allow hard links")
         case EROFS: (.unusable, "the file system is read-only: check the kernel log, then mount it writable")
         case EXDEV: (.unusable, "the directory must be one file system: remove the mount inside it")
         case ELOOP: (.unusable, "symbolic links are not followed here: put the file itself in place")
-        case ENOTDIR, EISDIR, ENOTEMPTY: (.unusable, "a file is where a directory must be, or the reverse: see what put it there")
+        case ENOTDIR, EISDIR, ENOTEMPTY:
+            (.unusable, "a file is where a directory must be, or the reverse: see what put it there")
         case ENAMETOOLONG: (.unusable, "use a data directory with a shorter path")
         default: (.unusable, "the system refused; see the errno")
         }

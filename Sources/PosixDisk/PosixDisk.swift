@@ -8,9 +8,10 @@ import Synchronization
 
 /// The disk of the machine: POSIX calls on a pool of blocking threads.
 ///
-/// New files are nameless (`O_TMPFILE`) until they are published, so a crash leaves nothing behind; where a file system cannot do that,
-/// they carry a hidden name (``temporaryPrefix``) until then. Nothing reacts to cancellation: each call has one known outcome.
-/// Files are made with mode 0600, directories with 0700; the last component of a path is never followed through a symbolic link.
+/// New files are nameless (`O_TMPFILE`) until they are published, so a crash leaves nothing behind; where a file system
+/// cannot do that, they carry a hidden name (``temporaryPrefix``) until then. Nothing reacts to cancellation: each call
+/// has one known outcome. Files are made with mode 0600, directories with 0700; the last component of a path is never
+/// followed through a symbolic link.
 public final class PosixDisk: Disk {
     /// The most bytes that one `DiskFile.read` may ask for.
     public static let maxReadBytes = 16 << 20
@@ -34,8 +35,8 @@ public final class PosixDisk: Disk {
 
     // MARK: directories
 
-    /// The names it creates are durable on return, and the name of the last directory is, whether or not it was there before; a missing
-    /// parent that another caller creates at the same time is that caller's to sync.
+    /// The names it creates are durable on return, and the name of the last directory is, whether or not it was there
+    /// before; a missing parent that another caller creates at the same time is that caller's to sync.
     public func createDirectory(_ path: String) async throws(StorageError) {
         try await pool.run { () throws(StorageError) in try Self.makeDirectory(path, remainingDepth: 256) }
     }
@@ -61,7 +62,8 @@ public final class PosixDisk: Disk {
         do throws(StorageError) {
             try SystemCalls.syncDirectory(parent)
         } catch {
-            // An operator may give us a directory inside one that we may not read; its name is then the operator's to keep.
+            // An operator may give us a directory inside one that we may not read; its name is then the operator's to
+            // keep.
             if !(existed && error.code == .unusable) { throw error }
         }
     }
@@ -114,7 +116,9 @@ public final class PosixDisk: Disk {
             do throws(StorageError) {
                 try SystemCalls.syncDirectory(directory)
             } catch {
-                throw StorageError(.outcomeUnknown, "\(path) is replaced, but a power cut may bring the old content back", cause: error)
+                throw StorageError(
+                    .outcomeUnknown, "\(path) is replaced, but a power cut may bring the old content back", cause: error
+                )
             }
         }
     }
@@ -136,7 +140,8 @@ public final class PosixDisk: Disk {
             }
             if let failure { throw failure }
             guard bytes.count <= limit else {
-                throw StorageError(.integrity, "\(path) is larger than \(limit) bytes, which it must not be; see what wrote it")
+                throw StorageError(
+                    .integrity, "\(path) is larger than \(limit) bytes, which it must not be; see what wrote it")
             }
             return bytes
         }
@@ -163,8 +168,8 @@ public final class PosixDisk: Disk {
         }
     }
 
-    /// The permission bits of the regular file at `path`; `.unusable` when it is something else, a symbolic link above all. For files
-    /// that must be private.
+    /// The permission bits of the regular file at `path`; `.unusable` when it is something else, a symbolic link above
+    /// all. For files that must be private.
     public func permissions(of path: String) async throws(StorageError) -> UInt32 {
         try await pool.run { () throws(StorageError) in
             var status = stat()
@@ -189,7 +194,8 @@ public final class PosixDisk: Disk {
         if !mustNameTemporaries.load(ordering: .relaxed) {
             do throws(DiskFailureError) {
                 let descriptor = try SystemCalls.open(directory, SystemCalls.unnamedTemporary | O_RDWR)
-                return PosixFile(descriptor: descriptor, path: "\(directory)/(nameless)", temporaryName: nil, pool: pool)
+                return PosixFile(
+                    descriptor: descriptor, path: "\(directory)/(nameless)", temporaryName: nil, pool: pool)
             } catch {
                 // Refusals of old kernels and of file systems without nameless files.
                 guard [EOPNOTSUPP, EISDIR, EINVAL].contains(error.failure.number) else { throw error.failure.error }

@@ -11,7 +11,8 @@ final class PosixFile: DiskFile {
     /// The path it was opened at or, for a temporary, where it is kept: for messages.
     let path: String
     private let pool: BlockingPool
-    /// Held across the calls, which all run on threads of the pool: so a descriptor is never used after another call closed it.
+    /// Held across the calls, which all run on threads of the pool: so a descriptor is never used after another call
+    /// closed it.
     private let state: Mutex<State>
 
     private struct State {
@@ -49,7 +50,8 @@ final class PosixFile: DiskFile {
     func read(_ range: Range<UInt64>) async throws(StorageError) -> ByteBuffer {
         precondition(range.upperBound - range.lowerBound <= UInt64(PosixDisk.maxReadBytes), "one read is bounded")
         guard range.upperBound <= UInt64(Int64.max) else {
-            throw StorageError(.integrity, "\(path) cannot have the range \(range): the record that asks for it is damaged")
+            throw StorageError(
+                .integrity, "\(path) cannot have the range \(range): the record that asks for it is damaged")
         }
         return try await onPool { (state, path) throws(StorageError) in
             let descriptor = state.descriptor

@@ -11,7 +11,8 @@ public enum ProcessHardening {
         guard unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit) == 0 else {
             throw DiskFailure("setrlimit", "RLIMIT_CORE").error
         }
-        // prctl is variadic in C and so out of Swift's reach; on our platforms its words are passed like fixed arguments.
+        // prctl is variadic in C and so out of Swift's reach; on our platforms its words are passed like fixed
+        // arguments.
         typealias ProcessControl = @convention(c) (Int32, UInt, UInt, UInt, UInt) -> Int32
         guard let symbol = unsafe dlsym(nil, "prctl") else {
             throw StorageError(.unusable, "the C library has no prctl: core dumps cannot be ruled out")
@@ -19,5 +20,10 @@ public enum ProcessHardening {
         let processControl = unsafe unsafeBitCast(symbol, to: ProcessControl.self)
         let setDumpable: Int32 = 4
         guard processControl(setDumpable, 0, 0, 0, 0) == 0 else { throw DiskFailure("prctl", "PR_SET_DUMPABLE").error }
+    }
+
+    /// A peer or a log reader that goes away is an error of one write, not the end of the process.
+    public static func ignoreBrokenPipes() {
+        _ = signal(SIGPIPE, SIG_IGN)
     }
 }

@@ -23,7 +23,9 @@ enum SystemCalls {
     /// The descriptor is gone whatever `close` says, and what matters was synced before: its result tells nothing.
     static func close(_ descriptor: Int32) { _ = Glibc.close(descriptor) }
 
-    static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: UInt64, path: String) throws(StorageError) {
+    static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: UInt64, path: String)
+        throws(StorageError)
+    {
         var done = 0
         var interruptions = 0
         while done < bytes.count {
@@ -41,7 +43,9 @@ enum SystemCalls {
     }
 
     /// Reads until `buffer` is full or the file ends; the count read.
-    static func read(into buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, at offset: UInt64, path: String)
+    static func read(
+        into buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, at offset: UInt64, path: String
+    )
         throws(StorageError) -> Int
     {
         var done = 0

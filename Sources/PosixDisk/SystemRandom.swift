@@ -7,8 +7,8 @@ import Glibc
 public struct SystemRandomBytes: RandomByteSource {
     public init() {}
 
-    /// Fills all of `buffer`. At boot it blocks until the kernel has gathered enough; never afterwards. A kernel that cannot answer
-    /// stops the process: going on without randomness would give keys away.
+    /// Fills all of `buffer`. At boot it blocks until the kernel has gathered enough; never afterwards. A kernel that
+    /// cannot answer stops the process: going on without randomness would give keys away.
     public func fill(_ buffer: UnsafeMutableRawBufferPointer) {
         var done = 0
         while done < buffer.count {

@@ -21,7 +21,9 @@ private final class Shared<Value: Sendable>: Sendable {
     private let mutex: Mutex<Value>
     init(_ value: Value) { mutex = Mutex(value) }
     var value: Value { mutex.withLock { $0 } }
-    @discardableResult func change<R: Sendable>(_ body: @Sendable (inout Value) -> R) -> R { mutex.withLock { body(&$0) } }
+    @discardableResult func change<R: Sendable>(_ body: @Sendable (inout Value) -> R) -> R {
+        mutex.withLock { body(&$0) }
+    }
 }
 
 /// A door that opens once.

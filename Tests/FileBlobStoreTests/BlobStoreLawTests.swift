@@ -39,7 +39,9 @@ enum StoreUnderTest: CaseIterable, Sendable {
         try await store.run { try await law.check($0) }
     }
 
-    @Test(arguments: BlobStoreRoomLaw.allCases) func simulatedFilesKeepTheLawsOfRoom(_ law: BlobStoreRoomLaw) async throws {
+    @Test(arguments: BlobStoreRoomLaw.allCases) func simulatedFilesKeepTheLawsOfRoom(_ law: BlobStoreRoomLaw)
+        async throws
+    {
         let disk = SimulatedDisk(capacityBytes: BlobStoreRoomLaw.roomBytes)
         try await law.check(FileBlobStore(disk: disk, root: "/blobs", reserveBytes: 1 << 20))
         #expect(disk.openFileCount == 0)
@@ -51,7 +53,9 @@ enum StoreUnderTest: CaseIterable, Sendable {
 }
 
 @Suite(.timeLimit(.minutes(2))) struct FileBlobStoreCrashTests {
-    @Sendable static func store(_ disk: any Disk) -> any BlobStore { FileBlobStore(disk: disk, root: "/data/blobs", reserveBytes: 0) }
+    @Sendable static func store(_ disk: any Disk) -> any BlobStore {
+        FileBlobStore(disk: disk, root: "/data/blobs", reserveBytes: 0)
+    }
 
     @Test func acknowledgedBlobsSurvivePowerCuts() async throws {
         let law = BlobStoreCrashLaw(makeStore: Self.store)
@@ -95,7 +99,8 @@ enum StoreUnderTest: CaseIterable, Sendable {
                 let there = try await store.size(of: id) != nil
                 if there {
                     #expect(try await readBack(store, id) == content)
-                    // Visible without success: only when the outcome is told to be unknown, or when the link itself failed half-way.
+                    // Visible without success: only when the outcome is told to be unknown, or when the link itself
+                    // failed half-way.
                     if let thrown { #expect(thrown.code == .outcomeUnknown || thrown.code == code) }
                 } else {
                     #expect(thrown != nil)
@@ -140,12 +145,20 @@ struct LyingDisk: Disk {
     func publish(_ file: any DiskFile, at path: String) async throws(StorageError) {
         try await disk.publish((file as? LyingFile)?.file ?? file, at: path)
     }
-    func replace(_ path: String, with bytes: [UInt8]) async throws(StorageError) { try await disk.replace(path, with: bytes) }
-    func readAll(_ path: String, limit: Int) async throws(StorageError) -> [UInt8] { try await disk.readAll(path, limit: limit) }
+    func replace(_ path: String, with bytes: [UInt8]) async throws(StorageError) {
+        try await disk.replace(path, with: bytes)
+    }
+    func readAll(_ path: String, limit: Int) async throws(StorageError) -> [UInt8] {
+        try await disk.readAll(path, limit: limit)
+    }
     func remove(_ path: String) async throws(StorageError) { try await disk.remove(path) }
     func size(of path: String) async throws(StorageError) -> UInt64? { try await disk.size(of: path) }
-    func entries(of directory: String) async throws(StorageError) -> [DiskEntry] { try await disk.entries(of: directory) }
-    func availableBytes(at path: String) async throws(StorageError) -> UInt64 { try await disk.availableBytes(at: path) }
+    func entries(of directory: String) async throws(StorageError) -> [DiskEntry] {
+        try await disk.entries(of: directory)
+    }
+    func availableBytes(at path: String) async throws(StorageError) -> UInt64 {
+        try await disk.availableBytes(at: path)
+    }
 }
 
 struct LyingFile: DiskFile {

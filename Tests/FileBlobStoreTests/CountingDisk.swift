@@ -18,13 +18,25 @@ final class CountingDisk: Disk {
         for _ in 0..<50 { await Task.yield() }
         try await disk.syncDirectory(path)
     }
-    func createTemporary(in directory: String) async throws(StorageError) -> any DiskFile { try await disk.createTemporary(in: directory) }
+    func createTemporary(in directory: String) async throws(StorageError) -> any DiskFile {
+        try await disk.createTemporary(in: directory)
+    }
     func openFile(_ path: String) async throws(StorageError) -> any DiskFile { try await disk.openFile(path) }
-    func publish(_ file: any DiskFile, at path: String) async throws(StorageError) { try await disk.publish(file, at: path) }
-    func replace(_ path: String, with bytes: [UInt8]) async throws(StorageError) { try await disk.replace(path, with: bytes) }
-    func readAll(_ path: String, limit: Int) async throws(StorageError) -> [UInt8] { try await disk.readAll(path, limit: limit) }
+    func publish(_ file: any DiskFile, at path: String) async throws(StorageError) {
+        try await disk.publish(file, at: path)
+    }
+    func replace(_ path: String, with bytes: [UInt8]) async throws(StorageError) {
+        try await disk.replace(path, with: bytes)
+    }
+    func readAll(_ path: String, limit: Int) async throws(StorageError) -> [UInt8] {
+        try await disk.readAll(path, limit: limit)
+    }
     func remove(_ path: String) async throws(StorageError) { try await disk.remove(path) }
     func size(of path: String) async throws(StorageError) -> UInt64? { try await disk.size(of: path) }
-    func entries(of directory: String) async throws(StorageError) -> [DiskEntry] { try await disk.entries(of: directory) }
-    func availableBytes(at path: String) async throws(StorageError) -> UInt64 { try await disk.availableBytes(at: path) }
+    func entries(of directory: String) async throws(StorageError) -> [DiskEntry] {
+        try await disk.entries(of: directory)
+    }
+    func availableBytes(at path: String) async throws(StorageError) -> UInt64 {
+        try await disk.availableBytes(at: path)
+    }
 }

@@ -25,7 +25,9 @@ import Testing
         let disk = SimulatedDisk()
         let store = FileBlobStore(disk: disk, root: "/b", reserveBytes: 0)
         try await store.putAll([(try blob("v/mine"), ByteBuffer(string: "x"))])
-        for name in ["v/.hidden", "v/UPPER", "v/sp ace", "lost+found"] { try await disk.replace("/b/\(name)", with: [1]) }
+        for name in ["v/.hidden", "v/UPPER", "v/sp ace", "lost+found"] {
+            try await disk.replace("/b/\(name)", with: [1])
+        }
         #expect(try await store.list(prefix: "", after: nil, limit: 10).map(\.id.name) == ["v/mine"])
     }
 
@@ -94,7 +96,8 @@ import Testing
     @Test(.enabled(if: ProcessInfo.processInfo.environment["COLDVAULT_MEASURE"] != nil, "a measurement, run by hand"))
     func smallArchivesPerSecond() async throws {
         let pool = BlockingPool(name: "disk", threads: 8)
-        let content = ByteBuffer(bytes: pattern(16 << 10, 1)), manifest = ByteBuffer(bytes: pattern(1 << 10, 2))
+        let content = ByteBuffer(bytes: pattern(16 << 10, 1))
+        let manifest = ByteBuffer(bytes: pattern(1 << 10, 2))
         try await withTemporaryDirectory(in: "/var/tmp") { root in
             let store = FileBlobStore(disk: PosixDisk(pool: pool), root: root, reserveBytes: 0)
             let time = try await ContinuousClock().measure {

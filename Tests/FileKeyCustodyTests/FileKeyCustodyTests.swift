@@ -33,7 +33,8 @@ import Testing
     }
 
     @Test func referenceIsHKDFExpandOfItsLabel() throws {
-        // One block of HKDF-Expand is HMAC-SHA-512(root key, label ‖ 0x01); computed with Python's hmac for the key 00 01 … 1f.
+        // One block of HKDF-Expand is HMAC-SHA-512(root key, label ‖ 0x01); computed with Python's hmac for the key 00
+        // 01 … 1f.
         let custody = FileKeyCustody(rootKey: try SecretKey(bytes: Array(0..<32)), random: SystemRandomBytes())
         #expect(custody.reference == "85005232bf9fd7493aa0bdae09388300")
     }
@@ -79,8 +80,10 @@ import Testing
         }
     }
 
-    @Test(arguments: [(0o600, true, true), (0o400, true, true), (0o440, true, false), (0o644, false, false), (0o604, false, false),
-        (0o660, false, false), (0o601, false, false)])
+    @Test(arguments: [
+        (0o600, true, true), (0o400, true, true), (0o440, true, false), (0o644, false, false), (0o604, false, false),
+        (0o660, false, false), (0o601, false, false),
+    ])
     func fileOpenToOthersIsRefused(_ mode: Int, _ loads: Bool, _ quietly: Bool) async throws {
         try await withFile { file, _ in
             _ = try await file.create(random: SystemRandomBytes())
@@ -136,12 +139,17 @@ import Testing
     @Test func otherNamesAndTooMuchContentAreRefused() async throws {
         let disk = SimulatedDisk()
         let keys = KeyDirectory(disk: disk, path: "/keys")
-        for name in ["", ".json", "../x.json", "a/b.json", ".x.json", "UP.json", "x.txt", String(repeating: "x", count: 65) + ".json"] {
+        for name in [
+            "", ".json", "../x.json", "a/b.json", ".x.json", "UP.json", "x.txt",
+            String(repeating: "x", count: 65) + ".json",
+        ] {
             await expectCode(.unusable, name) { try await keys.replace(name, with: [1]) }
             await expectCode(.unusable, name) { try await keys.read(name) }
         }
         try await keys.replace("x.json", with: [UInt8](repeating: 1, count: KeyDirectory.maxFileBytes))
-        await expectCode(.unusable) { try await keys.replace("x.json", with: [UInt8](repeating: 1, count: KeyDirectory.maxFileBytes + 1)) }
+        await expectCode(.unusable) {
+            try await keys.replace("x.json", with: [UInt8](repeating: 1, count: KeyDirectory.maxFileBytes + 1))
+        }
         try await disk.replace("/keys/notes.txt", with: [1])
         #expect(try await keys.list() == ["x.json"])
     }

@@ -18,11 +18,15 @@ enum DiskUnderTest: CaseIterable, Sendable {
         let pool = BlockingPool(name: "disk", threads: 2)
         let memory = "/dev/shm"
         let parent = self == .memoryFileSystem && FileManager.default.isWritableFile(atPath: memory) ? memory : nil
-        try await withTemporaryDirectory(in: parent) { try await body(PosixDisk(pool: pool, nameTemporaries: self == .named), $0) }
+        try await withTemporaryDirectory(in: parent) {
+            try await body(PosixDisk(pool: pool, nameTemporaries: self == .named), $0)
+        }
         await pool.shutdown()
     }
 
-    static var openDescriptors: Int { (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? 0 }
+    static var openDescriptors: Int {
+        (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? 0
+    }
 }
 
 @Suite(.timeLimit(.minutes(1)), .serialized) struct PosixDiskTests {
@@ -38,7 +42,9 @@ enum DiskUnderTest: CaseIterable, Sendable {
         #expect(disk.openFileCount == 0)
     }
 
-    @Test(arguments: DiskUnderTest.allCases) func droppedFilesAreClosedAndLeaveNothing(_ disk: DiskUnderTest) async throws {
+    @Test(arguments: DiskUnderTest.allCases) func droppedFilesAreClosedAndLeaveNothing(_ disk: DiskUnderTest)
+        async throws
+    {
         try await disk.run { disk, directory in
             let before = DiskUnderTest.openDescriptors
             for _ in 0..<200 {
@@ -52,7 +58,9 @@ enum DiskUnderTest: CaseIterable, Sendable {
         }
     }
 
-    @Test(arguments: DiskUnderTest.allCases) func filesAndDirectoriesAreForTheOwnerOnly(_ disk: DiskUnderTest) async throws {
+    @Test(arguments: DiskUnderTest.allCases) func filesAndDirectoriesAreForTheOwnerOnly(_ disk: DiskUnderTest)
+        async throws
+    {
         try await disk.run { disk, directory in
             try await disk.createDirectory("\(directory)/d")
             try await disk.replace("\(directory)/d/replaced", with: [1])
@@ -69,7 +77,8 @@ enum DiskUnderTest: CaseIterable, Sendable {
     @Test func leftOverHiddenNamesAreSteppedOver() async throws {
         try await DiskUnderTest.named.run { disk, directory in
             for number in 1...3 {
-                let path = "\(directory)/\(PosixDisk.temporaryPrefix)\(ProcessInfo.processInfo.processIdentifier)-\(number)"
+                let path =
+                    "\(directory)/\(PosixDisk.temporaryPrefix)\(ProcessInfo.processInfo.processIdentifier)-\(number)"
                 #expect(FileManager.default.createFile(atPath: path, contents: Data("old".utf8)))
             }
             let file = try await disk.createTemporary(in: directory)
@@ -82,7 +91,8 @@ enum DiskUnderTest: CaseIterable, Sendable {
     @Test func symbolicLinksAreNotFollowed() async throws {
         try await DiskUnderTest.nameless.run { disk, directory in
             try await disk.replace("\(directory)/target", with: [1])
-            try FileManager.default.createSymbolicLink(atPath: "\(directory)/link", withDestinationPath: "\(directory)/target")
+            try FileManager.default.createSymbolicLink(
+                atPath: "\(directory)/link", withDestinationPath: "\(directory)/target")
             await expectCode(.unusable) { try await disk.openFile("\(directory)/link") }
             await expectCode(.unusable) { try await disk.readAll("\(directory)/link", limit: 9) }
             #expect(try await disk.size(of: "\(directory)/link") == nil)
@@ -103,7 +113,9 @@ enum DiskUnderTest: CaseIterable, Sendable {
 
     @Test func longNamesAreUnusable() async throws {
         try await DiskUnderTest.nameless.run { disk, directory in
-            await expectCode(.unusable) { try await disk.openFile("\(directory)/\(String(repeating: "n", count: 300))") }
+            await expectCode(.unusable) {
+                try await disk.openFile("\(directory)/\(String(repeating: "n", count: 300))")
+            }
         }
     }
 

@@ -7,7 +7,8 @@ import Testing
 /// A blob id that must be one.
 public func blob(_ name: String) throws -> BlobID { try #require(BlobID(name), "\(name) is no blob id") }
 
-/// `count` bytes that depend on `seed` and on their position: a block of prime length, over and over, begun at a place of its own.
+/// `count` bytes that depend on `seed` and on their position: a block of prime length, over and over, begun at a place
+/// of its own.
 public func pattern(_ count: Int, _ seed: Int) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(count)

@@ -4,15 +4,17 @@ import NIOCore
 public import Storage
 import Synchronization
 
-/// Laws 1, 2 and 5 of ``BlobStore`` through power cuts: random work on a store over a ``SimulatedDisk`` whose power goes in the middle of a
-/// random call; afterwards everything acknowledged must be there, whole, and nothing that was never committed.
+/// Laws 1, 2 and 5 of ``BlobStore`` through power cuts: random work on a store over a ``SimulatedDisk`` whose power
+/// goes in the middle of a random call; afterwards everything acknowledged must be there, whole, and nothing that was
+/// never committed.
 public struct BlobStoreCrashLaw: Sendable {
     private let makeStore: @Sendable (any Disk) -> any BlobStore
     /// What stands between the store and the simulated disk: a test passes a lying disk to see the law fail.
     private let wrap: @Sendable (SimulatedDisk) -> any Disk
 
     public init(
-        wrap: @escaping @Sendable (SimulatedDisk) -> any Disk = { $0 }, makeStore: @escaping @Sendable (any Disk) -> any BlobStore
+        wrap: @escaping @Sendable (SimulatedDisk) -> any Disk = { $0 },
+        makeStore: @escaping @Sendable (any Disk) -> any BlobStore
     ) {
         self.wrap = wrap
         self.makeStore = makeStore
@@ -41,12 +43,15 @@ public struct BlobStoreCrashLaw: Sendable {
         return []
     }
 
-    private static func work(_ store: any BlobStore, _ ledger: Ledger, _ name: String, _ generator: SeededGenerator) async {
+    private static func work(_ store: any BlobStore, _ ledger: Ledger, _ name: String, _ generator: SeededGenerator)
+        async
+    {
         var random = generator
         for step in 0..<30 {
             let seed = Int(random.next() % 1000)
             let shard = Int.random(in: 0...2, using: &random)
-            guard let first = BlobID("v/\(shard)/\(name)-\(step)"), let second = BlobID("v/\(shard)/\(name)-\(step).m") else { continue }
+            guard let first = BlobID("v/\(shard)/\(name)-\(step)"), let second = BlobID("v/\(shard)/\(name)-\(step).m")
+            else { continue }
             do {
                 switch Int.random(in: 0...9, using: &random) {
                 case 0...3:
@@ -86,7 +91,9 @@ public struct BlobStoreCrashLaw: Sendable {
         func begin(_ contents: [(BlobID, [UInt8])]) {
             entries.withLock { entries in for (id, content) in contents { entries[id] = (content, .tried) } }
         }
-        func acknowledge(_ ids: [BlobID]) { entries.withLock { entries in for id in ids { entries[id]?.fate = .stored } } }
+        func acknowledge(_ ids: [BlobID]) {
+            entries.withLock { entries in for id in ids { entries[id]?.fate = .stored } }
+        }
         func beginDelete(_ id: BlobID) { entries.withLock { $0[id]?.fate = .deleting } }
         func acknowledgeDelete(_ id: BlobID) { entries.withLock { $0[id]?.fate = .deleted } }
         func anyAcknowledged() -> BlobID? {
@@ -100,7 +107,9 @@ public struct BlobStoreCrashLaw: Sendable {
                 let listed = try await store.list(prefix: "", after: nil, limit: 10_000)
                 let listedIDs = Set(listed.map(\.id))
                 let known = entries.withLock { $0 }
-                for entry in listed where known[entry.id] == nil { wrong.append("\(entry.id) was never committed but is there") }
+                for entry in listed where known[entry.id] == nil {
+                    wrong.append("\(entry.id) was never committed but is there")
+                }
                 for (id, (content, fate)) in known.sorted(by: { $0.key < $1.key }) {
                     let size = try await store.size(of: id)
                     if (size != nil) != listedIDs.contains(id) { wrong.append("\(id): listing and size disagree") }
@@ -108,7 +117,9 @@ public struct BlobStoreCrashLaw: Sendable {
                     case (.stored, nil): wrong.append("\(id) was acknowledged and is lost")
                     case (.deleted, .some): wrong.append("\(id) was deleted and is back")
                     case (_, .some):
-                        if try await readBack(store, id) != content { wrong.append("\(id) has other bytes than were committed") }
+                        if try await readBack(store, id) != content {
+                            wrong.append("\(id) has other bytes than were committed")
+                        }
                         entries.withLock { $0[id]?.fate = .stored }
                     case (_, nil): entries.withLock { $0[id] = nil }
                     }

@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import Storage
 import NIOCore
+public import Storage
 import Testing
 
 /// The laws of ``BlobStore`` that hold without a power cut. Run each with a store that is empty.
 public enum BlobStoreLaw: String, CaseIterable, Sendable {
-    case committedBlobIsReadBackByteForByte, manySmallBlobsAreReadBack, nothingIsVisibleBeforeCommit, abandonedWriteLeavesNothing
-    case droppedWriteLeavesNothing, finishedWriterIsRefused, secondCommitIsRefusedAndChangesNothing, oneOfConcurrentCommitsWins
+    case committedBlobIsReadBackByteForByte, manySmallBlobsAreReadBack, nothingIsVisibleBeforeCommit,
+        abandonedWriteLeavesNothing
+    case droppedWriteLeavesNothing, finishedWriterIsRefused, secondCommitIsRefusedAndChangesNothing,
+        oneOfConcurrentCommitsWins
     case putAllWithATakenNameChangesNothing, readPastTheEndIsAnIntegrityError, absentBlobIsNotFound, deleteIsIdempotent
     case listIsSortedCompleteAndPaged, listSurvivesConcurrentChanges, concurrentSmallWritesAllSucceed, recallEndsReady
+    case laterBlobOfAPutIsNeverSeenWithoutTheEarlier
 
     public func check(_ store: any BlobStore) async throws {
         switch self {
         case .committedBlobIsReadBackByteForByte: try await Self.roundTrips(store)
         case .manySmallBlobsAreReadBack:
-            let blobs = try (0..<40).map { (id: try blob("v/\($0 % 3)/b-\($0)"), bytes: ByteBuffer(bytes: pattern($0 * 700, $0))) }
+            let blobs = try (0..<40).map {
+                (id: try blob("v/\($0 % 3)/b-\($0)"), bytes: ByteBuffer(bytes: pattern($0 * 700, $0)))
+            }
             try await store.putAll(blobs)
             try await store.putAll([])
             for (id, bytes) in blobs {
@@ -68,7 +73,8 @@ public enum BlobStoreLaw: String, CaseIterable, Sendable {
             #expect(try await readBack(store, id) == Array("first".utf8))
         case .oneOfConcurrentCommitsWins: try await Self.raceForOneName(store)
         case .putAllWithATakenNameChangesNothing:
-            let taken = try blob("v/b"), other = try blob("v/a")
+            let taken = try blob("v/b")
+            let other = try blob("v/a")
             try await store.putAll([(taken, ByteBuffer(string: "first"))])
             await expectCode(.alreadyExists) {
                 try await store.putAll([(other, ByteBuffer(string: "x")), (taken, ByteBuffer(string: "second"))])
@@ -89,7 +95,8 @@ public enum BlobStoreLaw: String, CaseIterable, Sendable {
             #expect(try await store.size(of: id) == nil)
             #expect(try await store.list(prefix: "v/none/", after: nil, limit: 1) == [])
         case .deleteIsIdempotent:
-            let id = try blob("v/x/gone"), kept = try blob("v/x/kept")
+            let id = try blob("v/x/gone")
+            let kept = try blob("v/x/kept")
             try await store.putAll([(id, ByteBuffer(string: "1")), (kept, ByteBuffer(string: "2"))])
             for _ in 0..<2 { try await store.delete(id) }
             try await store.delete(try blob("v/x/never-there"))
@@ -100,6 +107,7 @@ public enum BlobStoreLaw: String, CaseIterable, Sendable {
         case .listIsSortedCompleteAndPaged: try await Self.listing(store)
         case .listSurvivesConcurrentChanges: try await Self.listingUnderChange(store)
         case .concurrentSmallWritesAllSucceed: try await Self.smallWrites(store)
+        case .laterBlobOfAPutIsNeverSeenWithoutTheEarlier: try await Self.orderOfVisibility(store)
         case .recallEndsReady:
             let id = try blob("v/cold")
             try await store.putAll([(id, ByteBuffer(string: "ice"))])
@@ -171,16 +179,42 @@ public enum BlobStoreLaw: String, CaseIterable, Sendable {
         }
     }
 
+    private static func orderOfVisibility(_ store: any BlobStore) async throws {
+        let pairs = try (0..<40).map { (earlier: try blob("v/z\($0)"), later: try blob("v/a\($0)")) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for (earlier, later) in pairs {
+                    try await store.putAll([(earlier, ByteBuffer(string: "1")), (later, ByteBuffer(string: "2"))])
+                }
+            }
+            group.addTask {
+                for (earlier, later) in pairs {
+                    // Bounded; the pair appears sooner or later, and its halves never the wrong way round.
+                    for _ in 0..<200 where try await store.size(of: later) != nil {
+                        #expect(try await store.size(of: earlier) != nil)
+                        break
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
     private static func listing(_ store: any BlobStore) async throws {
         var names = ["a.b", "a/b", "a-b", "a0", "a/b0/c", "a/b0-c", "a_b", "b", "a/c/d/e/f", "a/c/d.e", "0", "z/9/8/7"]
         var random = SeededGenerator(seed: 11)
         for number in 0..<120 {
-            let path = (0..<Int.random(in: 1...3, using: &random)).map { _ in ["x", "y-", "y", "y0"].randomElement(using: &random) ?? "" }
+            let path = (0..<Int.random(in: 1...3, using: &random)).map { _ in
+                ["x", "y-", "y", "y0"].randomElement(using: &random) ?? ""
+            }
             names.append("t/" + path.joined(separator: "/") + "/n\(number)")
         }
         for name in names { try await store.putAll([(try blob(name), ByteBuffer(string: name))]) }
         let sorted = try names.map(blob).sorted()
-        for prefix in ["", "a", "a/", "a/b", "a/b0", "a/c/d", "t/", "t/y", "t/y/", "t/y/y", "none", "none/", "../", "/", "a//", "b/"] {
+        for prefix in [
+            "", "a", "a/", "a/b", "a/b0", "a/c/d", "t/", "t/y", "t/y/", "t/y/y", "none", "none/", "../", "/", "a//",
+            "b/",
+        ] {
             let expected = sorted.filter { $0.name.utf8.starts(with: prefix.utf8) }
             for limit in [1, 7, 1000] {
                 var listed: [BlobListing] = []

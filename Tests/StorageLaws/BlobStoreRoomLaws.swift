@@ -4,9 +4,11 @@ import NIOCore
 public import Storage
 import Testing
 
-/// Law 7 of ``BlobStore``: what happens when there is no room. Run each with an empty store with room for about `roomBytes` bytes.
+/// Law 7 of ``BlobStore``: what happens when there is no room. Run each with an empty store with room for about
+/// `roomBytes` bytes.
 public enum BlobStoreRoomLaw: String, CaseIterable, Sendable {
-    case writeThatCannotFitIsRefusedAtItsStart, writeThatOutgrowsTheRoomLeavesNothing, smallBlobsThatDoNotFitLeaveNothing
+    case writeThatCannotFitIsRefusedAtItsStart, writeThatOutgrowsTheRoomLeavesNothing,
+        smallBlobsThatDoNotFitLeaveNothing
     case readsAndDeletesGoOnAndMakeRoom, abandonedWritesGiveTheirRoomBack
 
     public static let roomBytes: UInt64 = 8 << 20
@@ -17,7 +19,9 @@ public enum BlobStoreRoomLaw: String, CaseIterable, Sendable {
         try await store.putAll([(first, ByteBuffer(bytes: pattern(megabyte, 1)))])
         switch self {
         case .writeThatCannotFitIsRefusedAtItsStart:
-            await expectCode(.noSpace) { try await store.beginWrite(try blob("v/large"), expectedBytes: Self.roomBytes * 2) }
+            await expectCode(.noSpace) {
+                try await store.beginWrite(try blob("v/large"), expectedBytes: Self.roomBytes * 2)
+            }
         case .writeThatOutgrowsTheRoomLeavesNothing:
             let writer = try await store.beginWrite(try blob("v/large"), expectedBytes: 1)
             await expectCode(.noSpace) {
@@ -27,7 +31,8 @@ public enum BlobStoreRoomLaw: String, CaseIterable, Sendable {
             await writer.abandon()
         case .smallBlobsThatDoNotFitLeaveNothing:
             await expectCode(.noSpace) {
-                try await store.putAll((0..<20).map { (try blob("v/s\($0)"), ByteBuffer(bytes: pattern(megabyte, $0))) })
+                try await store.putAll(
+                    (0..<20).map { (try blob("v/s\($0)"), ByteBuffer(bytes: pattern(megabyte, $0))) })
             }
         case .readsAndDeletesGoOnAndMakeRoom:
             var stored: [BlobID] = []

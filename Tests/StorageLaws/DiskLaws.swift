@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import Storage
 import NIOCore
+public import Storage
 import Testing
 
 /// The laws of ``Disk`` that hold without a power cut. Run each with a disk and an empty directory on it that exists.
 public enum DiskLaw: String, CaseIterable, Sendable {
     case publishedFileIsReadBack, nothingHasANameBeforePublish, publishNeverReplaces, readPastTheEndIsAnIntegrityError
-    case absentThingsAreNotFoundOrEmpty, replaceReplacesWhole, readAllKeepsItsLimit, removeIsIdempotent, entriesAreSortedByBytes
+    case absentThingsAreNotFoundOrEmpty, replaceReplacesWhole, readAllKeepsItsLimit, removeIsIdempotent,
+        entriesAreSortedByBytes
     case directoriesAreMadeWithParentsAndAgain, closedFileIsRefused, directoryIsNotAFile, freeRoomIsTold
 
     public func check(_ disk: any Disk, _ directory: String) async throws {
@@ -28,7 +29,9 @@ public enum DiskLaw: String, CaseIterable, Sendable {
             let opened = try await disk.openFile("\(directory)/file")
             #expect(try await opened.size() == 300_000)
             for range: Range<UInt64> in [0..<300_000, 0..<1, 99_999..<100_003, 299_999..<300_000, 300_000..<300_000] {
-                #expect(try await opened.read(range) == ByteBuffer(bytes: content[Int(range.lowerBound)..<Int(range.upperBound)]))
+                #expect(
+                    try await opened.read(range)
+                        == ByteBuffer(bytes: content[Int(range.lowerBound)..<Int(range.upperBound)]))
             }
             await opened.close()
         case .nothingHasANameBeforePublish:
@@ -78,7 +81,9 @@ public enum DiskLaw: String, CaseIterable, Sendable {
             try await disk.remove("\(directory)/none/inside")
             #expect(try await disk.size(of: "\(directory)/gone") == nil)
         case .entriesAreSortedByBytes:
-            for name in ["b", "a-b", "a.b", "a0", "a_b", "10", "9"] { try await write(name, to: "\(directory)/\(name)", disk) }
+            for name in ["b", "a-b", "a.b", "a0", "a_b", "10", "9"] {
+                try await write(name, to: "\(directory)/\(name)", disk)
+            }
             try await disk.createDirectory("\(directory)/a")
             let entries = try await disk.entries(of: directory)
             #expect(entries.map(\.name) == ["10", "9", "a", "a-b", "a.b", "a0", "a_b", "b"])

@@ -5,7 +5,8 @@ public import Testing
 
 /// Expects `body` to throw a ``StorageError`` with exactly this code.
 public func expectCode<R>(
-    _ code: StorageError.Code, _ what: @autoclosure () -> String = "", sourceLocation: SourceLocation = #_sourceLocation,
+    _ code: StorageError.Code, _ what: @autoclosure () -> String = "",
+    sourceLocation: SourceLocation = #_sourceLocation,
     _ body: () async throws -> R
 ) async {
     do {

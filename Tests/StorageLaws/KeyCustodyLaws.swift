@@ -6,7 +6,8 @@ import Testing
 
 /// The laws of ``KeyCustody``. Run each with a custody and another one of the same kind over another root key.
 public enum KeyCustodyLaw: String, CaseIterable, Sendable {
-    case wrappedKeyComesBack, anotherContextIsRefused, anotherCustodyIsRefused, everyChangedByteIsRefused, everyOtherLengthIsRefused
+    case wrappedKeyComesBack, anotherContextIsRefused, anotherCustodyIsRefused, everyChangedByteIsRefused,
+        everyOtherLengthIsRefused
     case twoWrapsDiffer, referenceIsStableAndSaysNothing
 
     public func check(_ custody: any KeyCustody, other: any KeyCustody) async throws {
@@ -22,7 +23,8 @@ public enum KeyCustodyLaw: String, CaseIterable, Sendable {
             for changed in [[], Array(context.dropLast()), context + [0], Array("coldvault/tesu".utf8)] {
                 await expectCode(.integrity) { try await custody.unwrap(wrapped, context: changed) }
             }
-        case .anotherCustodyIsRefused: await expectCode(.integrity) { try await other.unwrap(wrapped, context: context) }
+        case .anotherCustodyIsRefused:
+            await expectCode(.integrity) { try await other.unwrap(wrapped, context: context) }
         case .everyChangedByteIsRefused:
             for index in wrapped.indices {
                 var changed = wrapped
@@ -31,7 +33,9 @@ public enum KeyCustodyLaw: String, CaseIterable, Sendable {
             }
         case .everyOtherLengthIsRefused:
             for count in 0..<wrapped.count {
-                await expectCode(.integrity, "\(count) bytes") { try await custody.unwrap(Array(wrapped[..<count]), context: context) }
+                await expectCode(.integrity, "\(count) bytes") {
+                    try await custody.unwrap(Array(wrapped[..<count]), context: context)
+                }
             }
             await expectCode(.integrity) { try await custody.unwrap(wrapped + [0], context: context) }
         case .twoWrapsDiffer: #expect(try await custody.wrap(key, context: context) != wrapped)

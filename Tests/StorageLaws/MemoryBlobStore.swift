@@ -19,7 +19,9 @@ public final class MemoryBlobStore: BlobStore {
     }
 
     /// What a test can make fail.
-    public enum Operation: Sendable, Hashable, CaseIterable { case beginWrite, write, commit, putAll, read, size, list, delete, recall }
+    public enum Operation: Sendable, Hashable, CaseIterable {
+        case beginWrite, write, commit, putAll, read, size, list, delete, recall
+    }
 
     public let readsNeedRecall: Bool
     private let capacityBytes: UInt64
@@ -42,7 +44,9 @@ public final class MemoryBlobStore: BlobStore {
 
         mutating func put(_ id: BlobID, _ bytes: [UInt8], capacity: UInt64) throws(StorageError) {
             guard blobs[id] == nil else { throw StorageError(.alreadyExists, "\(id) exists") }
-            guard UInt64(bytes.count) <= capacity - usedBytes else { throw StorageError(.noSpace, "the memory store is full") }
+            guard UInt64(bytes.count) <= capacity - usedBytes else {
+                throw StorageError(.noSpace, "the memory store is full")
+            }
             blobs[id] = bytes
             usedBytes += UInt64(bytes.count)
         }
@@ -98,7 +102,9 @@ public final class MemoryBlobStore: BlobStore {
         return try change { (state) throws(StorageError) in
             try state.admit(.read)
             guard let bytes = state.blobs[id] else { throw StorageError(.notFound, "no \(id)") }
-            guard !readsNeedRecall || state.thawing[id] == 0 else { throw StorageError(.transient, "\(id) must be recalled first") }
+            guard !readsNeedRecall || state.thawing[id] == 0 else {
+                throw StorageError(.transient, "\(id) must be recalled first")
+            }
             guard range.upperBound <= UInt64(bytes.count) else {
                 throw StorageError(.integrity, "\(id) ends at \(bytes.count), before the end of \(range)")
             }
@@ -145,7 +151,9 @@ public final class MemoryBlobStore: BlobStore {
         }
     }
 
-    public func availableBytes() async throws(StorageError) -> UInt64 { capacityBytes - state.withLock { $0.usedBytes } }
+    public func availableBytes() async throws(StorageError) -> UInt64 {
+        capacityBytes - state.withLock { $0.usedBytes }
+    }
 
     fileprivate func write(_ count: Int, after written: Int) throws(StorageError) {
         try change { (state) throws(StorageError) in

@@ -15,10 +15,14 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
     }
 
     /// `count` repeatable bytes.
-    public mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: next() >> 24) } }
+    public mutating func bytes(_ count: Int) -> [UInt8] {
+        (0..<count).map { _ in UInt8(truncatingIfNeeded: next() >> 24) }
+    }
 }
 
 /// A seed for a run of a randomised test: fixed, so that a failure repeats; change `base` to explore.
 public enum Seeds {
-    public static func first(_ count: Int, base: UInt64 = 0x0C01_D7A0) -> [UInt64] { (0..<UInt64(count)).map { base &+ $0 } }
+    public static func first(_ count: Int, base: UInt64 = 0x0C01_D7A0) -> [UInt64] {
+        (0..<UInt64(count)).map { base &+ $0 }
+    }
 }

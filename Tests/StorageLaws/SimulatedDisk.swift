@@ -4,10 +4,13 @@ import NIOCore
 public import Storage
 import Synchronization
 
-/// A disk in memory that forgets like a real one: the place to fail the k-th call, to run out of room and to cut the power.
+/// A disk in memory that forgets like a real one: the place to fail the k-th call, to run out of room and to cut the
+/// power.
 ///
-/// What survives a power cut, chosen by seed: of each file the synced bytes and any (perhaps garbled) part of what was appended since;
-/// of each directory the synced names and, as a journal does it, the first n of the changes since. Nameless files are gone.
+/// What survives a power cut, chosen by seed: of each file the synced bytes and any (perhaps garbled) part of what was
+/// appended since;
+/// of each directory the synced names and, as a journal does it, the first n of the changes since. Nameless files are
+/// gone.
 public final class SimulatedDisk: Disk {
     private let state: Mutex<SimulatedDiskState>
 
@@ -27,7 +30,8 @@ public final class SimulatedDisk: Disk {
     /// Takes back the failures that have not happened.
     public func heal() { state.withLock { $0.failures = [:] } }
 
-    /// Cuts the power in the middle of the call with this number: it and all later ones fail until ``restorePower(seed:)``.
+    /// Cuts the power in the middle of the call with this number: it and all later ones fail until
+    /// ``restorePower(seed:)``.
     public func cutPower(atOperation operation: Int) { state.withLock { $0.powerCut = operation } }
 
     /// Cuts the power now, if it is still on, and comes back with what survived; open files are void.
@@ -41,7 +45,9 @@ public final class SimulatedDisk: Disk {
     /// Flips one bit of a stored file: rot.
     public func corrupt(_ path: String, at offset: Int) {
         state.withLock { state in
-            guard case .file(let id)? = state.resolve(path) else { preconditionFailure("nothing to corrupt at \(path)") }
+            guard case .file(let id)? = state.resolve(path) else {
+                preconditionFailure("nothing to corrupt at \(path)")
+            }
             state.files[id]?.bytes[offset] ^= 1
             state.files[id]?.sync()
         }
@@ -104,8 +110,12 @@ public final class SimulatedDisk: Disk {
 
     public func readAll(_ path: String, limit: Int) async throws(StorageError) -> [UInt8] {
         try await perform { (state) throws(StorageError) in
-            guard case .file(let id)? = state.resolve(path), let file = state.files[id] else { throw SimulatedDiskState.notFound(path) }
-            guard file.bytes.count <= limit else { throw StorageError(.integrity, "\(path) is larger than \(limit) bytes") }
+            guard case .file(let id)? = state.resolve(path), let file = state.files[id] else {
+                throw SimulatedDiskState.notFound(path)
+            }
+            guard file.bytes.count <= limit else {
+                throw StorageError(.integrity, "\(path) is larger than \(limit) bytes")
+            }
             return file.bytes
         }
     }
@@ -127,11 +137,14 @@ public final class SimulatedDisk: Disk {
 
     public func entries(of directory: String) async throws(StorageError) -> [DiskEntry] {
         try await perform { (state) throws(StorageError) in
-            guard case .directory(let id)? = state.resolve(directory), let names = state.directories[id]?.names else { return [] }
+            guard case .directory(let id)? = state.resolve(directory), let names = state.directories[id]?.names else {
+                return []
+            }
             return names.map { name, node in
                 switch node {
                 case .directory: DiskEntry(name: name, isDirectory: true, bytes: 0)
-                case .file(let file): DiskEntry(name: name, isDirectory: false, bytes: UInt64(state.files[file]?.bytes.count ?? 0))
+                case .file(let file):
+                    DiskEntry(name: name, isDirectory: false, bytes: UInt64(state.files[file]?.bytes.count ?? 0))
                 }
             }.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         }
@@ -201,7 +214,9 @@ final class SimulatedFile: DiskFile {
     }
 
     func size() async throws(StorageError) -> UInt64 {
-        try await disk.perform { [id, epoch] (state) throws(StorageError) in UInt64(try state.open(id, epoch).bytes.count) }
+        try await disk.perform { [id, epoch] (state) throws(StorageError) in
+            UInt64(try state.open(id, epoch).bytes.count)
+        }
     }
 
     func sync() async throws(StorageError) {

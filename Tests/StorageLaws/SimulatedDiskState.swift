@@ -4,7 +4,10 @@ import Storage
 
 /// The platters of a ``SimulatedDisk``: what is there, and what would be there after a power cut.
 struct SimulatedDiskState {
-    enum Node: Hashable, Sendable { case file(Int), directory(Int) }
+    enum Node: Hashable, Sendable {
+        case file(Int)
+        case directory(Int)
+    }
 
     struct File {
         var bytes: [UInt8] = []
