@@ -107,8 +107,9 @@ extension ConfigurationKey {
             )
         case .regions:
             (
+                // Below it stands what the data directory says, which `serve` passes as a default of the directory.
                 "us-east-1", "1 to 32 names; a list, or text with commas",
-                "Regions accepted in request signatures. Each is a namespace of its own."
+                "Regions accepted in request signatures, each a namespace of its own. Default: the one given to `init`."
             )
         case .retrievalDelay:
             (

@@ -2,7 +2,7 @@
 
 import Configuration
 
-/// Flags over environment over file: finds the text of a key and remembers where it came from.
+/// Flags over environment over file over the data directory's own defaults: finds the text of a key and remembers where it came from.
 struct ConfigurationLayers {
     /// A value as text, and the words that tell a person where it was written.
     struct Found {
@@ -14,20 +14,29 @@ struct ConfigurationLayers {
     private let environment: any ConfigSnapshot
     private let file: (any ConfigSnapshot)?
     private let filePath: String?
+    private let directoryDefaults: any ConfigSnapshot
 
     /// - Parameters:
     ///   - flags: by key name.
     ///   - environment: the process's variables; an empty one counts as not set.
-    init(flags: [String: String], environment: [String: String], file: ConfigurationFile?, filePath: String?) {
-        let values = flags.map {
-            (AbsoluteConfigKey($0.key.dotComponents), ConfigValue(.string($0.value), isSecret: false))
-        }
-        self.flags = InMemoryProvider(name: "flags", values: Dictionary(values) { _, later in later }).snapshot()
+    init(
+        flags: [String: String], environment: [String: String], file: ConfigurationFile?, filePath: String?,
+        directoryDefaults: [String: String] = [:]
+    ) {
+        self.flags = Self.snapshot(of: flags, name: "flags")
+        self.directoryDefaults = Self.snapshot(of: directoryDefaults, name: "data directory")
         let prefix = ConfigurationKey.environmentPrefix
         let ours = environment.filter { $0.key.hasPrefix(prefix) && !$0.value.isEmpty }
         self.environment = EnvironmentVariablesProvider(environmentVariables: ours).snapshot()
         self.file = file?.snapshot
         self.filePath = filePath
+    }
+
+    private static func snapshot(of texts: [String: String], name: String) -> any ConfigSnapshot {
+        let values = texts.map {
+            (AbsoluteConfigKey($0.key.dotComponents), ConfigValue(.string($0.value), isSecret: false))
+        }
+        return InMemoryProvider(name: name, values: Dictionary(values) { _, later in later }).snapshot()
     }
 
     /// The text of the highest layer that has the key; nil when none has.
@@ -40,8 +49,12 @@ struct ConfigurationLayers {
         if let found = try find(key, in: environment, path: environmentPath, origin: variable) {
             return found
         }
-        guard let file, let filePath else { return nil }
-        return try find(key, in: file, path: key.name.dotComponents, origin: filePath)
+        if let file, let filePath,
+            let found = try find(key, in: file, path: key.name.dotComponents, origin: filePath)
+        {
+            return found
+        }
+        return try find(key, in: directoryDefaults, path: key.name.dotComponents, origin: "the data directory")
     }
 
     private func find(

@@ -4,23 +4,25 @@ extension ServiceConfiguration {
     /// Reads and validates everything; the one way to make a configuration.
     ///
     /// Precedence: flags, then environment variables with prefix `COLDVAULT_`, then the file, then defaults. Reads the
-    /// file and checks that the TLS files can be read: blocking
-    /// calls, meant for the start of the process. Changes nothing.
+    /// file and checks that the TLS files can be read: blocking calls, meant for the start of the process. Changes nothing.
     /// - Parameters:
     ///   - flags: only flags that were given, by key name (`tls.certificate`).
     ///   - environment: the process's environment; variables with another prefix are ignored, empty ones count as not
     ///     set.
     ///   - filePath: YAML or JSON; nil for none.
+    ///   - directoryDefaults: what the data directory itself says, asked once its path is known; below the file.
     /// - Throws: all problems at once.
     public static func load(
-        flags: [String: String], environment: [String: String], filePath: String?
+        flags: [String: String], environment: [String: String], filePath: String?,
+        directoryDefaults: [String: String] = [:]
     ) throws(ConfigurationErrors) -> ServiceConfiguration {
         var problems: [ConfigurationProblem] = []
         var file: ConfigurationFile?
         if let filePath {
             do { file = try ConfigurationFile(path: filePath) } catch { problems.append(error) }
         }
-        let layers = ConfigurationLayers(flags: flags, environment: environment, file: file, filePath: filePath)
+        let layers = ConfigurationLayers(
+            flags: flags, environment: environment, file: file, filePath: filePath, directoryDefaults: directoryDefaults)
         var reading = ConfigurationReading(layers: layers)
         var configuration = read(&reading)
         configuration.checkTogether(&reading)

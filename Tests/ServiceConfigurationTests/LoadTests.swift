@@ -56,6 +56,15 @@ struct LoadTests {
         #expect(configuration.logLevel == .debug)
     }
 
+    @Test func whatTheDataDirectorySaysIsBelowTheFileAndAboveTheDefault() throws {
+        let directory = ["regions": "eu-central-1", "jobs": "2"]
+        let file = try files.write("jobs: 1\n", to: "c.yaml")
+        let configuration = try ServiceConfiguration.load(
+            flags: required, environment: [:], filePath: file, directoryDefaults: directory)
+        #expect(configuration.regions == ["eu-central-1"])
+        #expect(configuration.jobs == 1)
+    }
+
     @Test(arguments: ["c.yaml", "c.yml", "c.conf"])
     func everyKeyCanComeFromYAML(name: String) throws {
         let certificate = try files.write("x", to: "cert.pem")
