@@ -7,6 +7,8 @@ import Synchronization
 /// Counts the directory syncs that reach the disk.
 final class CountingDisk: Disk {
     let directorySyncs = Atomic(0)
+    /// While true, a sync that has begun does not end.
+    let held = Atomic(false)
     private let disk: SimulatedDisk
 
     init(disk: SimulatedDisk) { self.disk = disk }
@@ -16,6 +18,7 @@ final class CountingDisk: Disk {
         directorySyncs.add(1, ordering: .relaxed)
         // A sync takes a while: others arrive meanwhile.
         for _ in 0..<50 { await Task.yield() }
+        while held.load(ordering: .relaxed) { await Task.yield() }
         try await disk.syncDirectory(path)
     }
     func createTemporary(in directory: String) async throws(StorageError) -> any DiskFile {
