@@ -64,7 +64,7 @@ ONLY = {
     "HummingbirdCore": {"GlacierAPI", "AdminAPI", "coldvault"},
     "HummingbirdTLS": {"coldvault"},
     "NIOSSL": {"GlacierAPI", "VaultClient", "coldvault"},
-    "AsyncHTTPClient": {"VaultClient", "coldvault"},
+    "AsyncHTTPClient": {"AdminAPI", "VaultClient", "coldvault"},
     "ArgumentParser": {"coldvault"},
     "Configuration": {"ServiceConfiguration"},
     "ServiceLifecycle": {"coldvault", "VaultEngine", "GlacierAPI", "AdminAPI"},
