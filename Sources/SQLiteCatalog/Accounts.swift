@@ -10,30 +10,41 @@ extension SQLiteCatalog {
     public func putAccount(
         _ account: AccountRow, accessKeys: [AccessKeyRow], expectedGeneration: UInt64?
     ) async throws(StorageError) {
-        precondition(accessKeys.allSatisfy { $0.account == account.id }, "access keys are stored with their own account")
+        precondition(
+            accessKeys.allSatisfy { $0.account == account.id }, "access keys are stored with their own account")
         try await write { database in
             if let expectedGeneration {
-                let found = try database.one("SELECT generation FROM accounts WHERE id = ?", [account.id.digits], from: "accounts") {
+                let found = try database.one(
+                    "SELECT generation FROM accounts WHERE id = ?", [account.id.digits], from: "accounts"
+                ) {
                     try $0.count()
                 }
                 guard let found else { throw StorageError(.notFound, "no account \(account.id)") }
                 guard found == expectedGeneration else {
-                    throw StorageError(.conflict, "account \(account.id) is at generation \(found), not \(expectedGeneration)")
+                    throw StorageError(
+                        .conflict, "account \(account.id) is at generation \(found), not \(expectedGeneration)")
                 }
                 try database.change(
                     "UPDATE accounts SET state = ?, created = ?, generation = ?, master_version = ? WHERE id = ?",
-                    [account.state.rawValue, account.created.sql, account.generation.sql(), account.masterVersion, account.id.digits])
+                    [
+                        account.state.rawValue, account.created.sql, account.generation.sql(), account.masterVersion,
+                        account.id.digits,
+                    ])
                 try database.change("DELETE FROM access_keys WHERE account = ?", [account.id.digits])
             } else {
                 try database.change(
                     "INSERT INTO accounts (id, state, created, generation, master_version) VALUES (?, ?, ?, ?, ?)",
-                    [account.id.digits, account.state.rawValue, account.created.sql, account.generation.sql(), account.masterVersion])
+                    [
+                        account.id.digits, account.state.rawValue, account.created.sql, account.generation.sql(),
+                        account.masterVersion,
+                    ])
             }
             for key in accessKeys {
                 try database.change(
-                    "INSERT INTO access_keys (id, account, state, created, sealed_version, sealed) VALUES (?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO access_keys (\(AccessKeyRow.columns)) VALUES (?, ?, ?, ?, ?, ?)",
                     [
-                        key.id, key.account.digits, key.state.rawValue, key.created.sql, key.secret.keyVersion, key.secret.bytes.sql,
+                        key.id, key.account.digits, key.state.rawValue, key.created.sql, key.secret.keyVersion,
+                        key.secret.bytes.sql,
                     ])
             }
         }
@@ -42,7 +53,8 @@ extension SQLiteCatalog {
     public func account(_ id: AccountID) async throws(StorageError) -> AccountRow? {
         try await read { database in
             try database.one(
-                "SELECT \(AccountRow.columns) FROM accounts WHERE id = ?", [id.digits], from: "accounts", AccountRow.init(reading:))
+                "SELECT \(AccountRow.columns) FROM accounts WHERE id = ?", [id.digits], from: "accounts",
+                AccountRow.init(reading:))
         }
     }
 
@@ -79,7 +91,8 @@ extension AccountRow {
 
     init(reading row: inout ColumnReader) throws {
         self.init(
-            id: try row.parsed(AccountID.init), state: try row.word(), created: try row.timestamp(), generation: try row.count(),
+            id: try row.parsed(AccountID.init), state: try row.word(), created: try row.timestamp(),
+            generation: try row.count(),
             masterVersion: try row.small())
     }
 }
@@ -89,7 +102,8 @@ extension AccessKeyRow {
 
     init(reading row: inout ColumnReader) throws {
         self.init(
-            id: try row.text(), account: try row.parsed(AccountID.init), state: try row.word(), created: try row.timestamp(),
+            id: try row.text(), account: try row.parsed(AccountID.init), state: try row.word(),
+            created: try row.timestamp(),
             secret: try row.sealed())
     }
 }

@@ -7,8 +7,8 @@ public import VaultModel
 
 /// Archives: stored ─ deleteArchive ▶ deleted ─ removeArchive ▶ no row.
 extension SQLiteCatalog {
-    /// `.notFound` when the upload is unknown or of another vault, `.alreadyExists` when the uid is taken. Completing an upload counts as
-    /// activity of it, so that it is remembered for as long as any other closed upload.
+    /// `.notFound` when the upload is unknown or of another vault, `.alreadyExists` when the uid is taken. Completing
+    /// an upload counts as activity of it, so that it is remembered for as long as any other closed upload.
     public func commitArchive(
         _ archive: ArchiveRow, from upload: (uid: UploadUID, revision: UInt64)?
     ) async throws(StorageError) -> ArchiveCommit {
@@ -17,13 +17,15 @@ extension SQLiteCatalog {
             guard try VaultRow.state(archive.vault, in: database) == .active else { return .vaultGone }
             if let source {
                 let found = try database.one(
-                    "SELECT \(UploadRow.columns) FROM uploads WHERE uid = ?", [source.sql], from: "uploads", UploadRow.init(reading:))
+                    "SELECT \(UploadRow.columns) FROM uploads WHERE uid = ?", [source.sql], from: "uploads",
+                    UploadRow.init(reading:))
                 guard let found, found.vault == archive.vault else {
                     throw StorageError(.notFound, "no upload \(source) in the vault of the archive")
                 }
                 guard found.state == .open else { return .uploadClosed(found.state) }
                 guard found.revision == revision else { return .uploadChanged }
-                try UploadRow.close(found, as: .completed, generation: found.generation, at: archive.created, in: database)
+                try UploadRow.close(
+                    found, as: .completed, generation: found.generation, at: archive.created, in: database)
             }
             try ArchiveRow.insert(archive, in: database)
             return .stored
@@ -50,13 +52,17 @@ extension SQLiteCatalog {
         } else {
             last = Int64.max
         }
-        let values: [any DatabaseValueConvertible & Sendable] = [vault.sql, start.created, start.uid, last, pageLimit(limit)]
+        let values: [any DatabaseValueConvertible & Sendable] = [
+            vault.sql, start.created, start.uid, last, pageLimit(limit),
+        ]
         return try await read { database in
             try database.all(Pages.archives, values, from: "archives", ArchiveRow.init(reading:))
         }
     }
 
-    public func deleteArchive(_ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp) async throws(StorageError) -> Bool {
+    public func deleteArchive(_ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp) async throws(StorageError)
+        -> Bool
+    {
         try await write { database in
             guard let archive = try ArchiveRow.find(uid, in: database), archive.state == .stored else { return false }
             // Invariant 4 of Schema: outputs served in place keep the bytes; no further one can succeed from now on.
@@ -71,7 +77,8 @@ extension SQLiteCatalog {
 
     public func purgeableArchives(at now: Timestamp, limit: Int) async throws(StorageError) -> [ArchiveRow] {
         try await read { database in
-            try database.all(Pages.purgeableArchives, [now.sql, pageLimit(limit)], from: "archives", ArchiveRow.init(reading:))
+            try database.all(
+                Pages.purgeableArchives, [now.sql, pageLimit(limit)], from: "archives", ArchiveRow.init(reading:))
         }
     }
 
@@ -89,12 +96,14 @@ extension SQLiteCatalog {
 
 extension ArchiveRow {
     static let columns = """
-        uid, id, vault, state, created, size, part_count, generation, key_version, sealed_version, sealed, deleted, purge_after
+        uid, id, vault, state, created, size, part_count, generation, key_version, sealed_version, sealed, \
+        deleted, purge_after
         """
 
     init(reading row: inout ColumnReader) throws {
         self.init(
-            uid: try row.uid(), id: try row.text(), vault: try row.uid(), state: try row.word(), created: try row.timestamp(),
+            uid: try row.uid(), id: try row.text(), vault: try row.uid(), state: try row.word(),
+            created: try row.timestamp(),
             size: try row.count(), partCount: try row.small(), generation: try row.count(), keyVersion: try row.small(),
             sealed: try row.sealed(), deleted: try row.optionalTimestamp(), purgeAfter: try row.optionalTimestamp())
     }
@@ -112,13 +121,16 @@ extension ArchiveRow {
             INSERT INTO archives (\(columns), purgeable_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
-                archive.uid.sql, archive.id, archive.vault.sql, archive.state.rawValue, archive.created.sql, archive.size.sql(),
-                archive.partCount, archive.generation.sql(), archive.keyVersion, archive.sealed.keyVersion, archive.sealed.bytes.sql,
+                archive.uid.sql, archive.id, archive.vault.sql, archive.state.rawValue, archive.created.sql,
+                archive.size.sql(),
+                archive.partCount, archive.generation.sql(), archive.keyVersion, archive.sealed.keyVersion,
+                archive.sealed.bytes.sql,
                 archive.deleted?.sql, purgeAfter?.sql, purgeAfter?.sql,
             ])
         try KeyReference.add(archive.vault, version: archive.keyVersion, in: database)
         if archive.state == .stored {
-            try VaultRow.adjust(archive.vault, archives: 1, bytes: archive.size.sql(), at: archive.created, in: database)
+            try VaultRow.adjust(
+                archive.vault, archives: 1, bytes: archive.size.sql(), at: archive.created, in: database)
         }
     }
 }

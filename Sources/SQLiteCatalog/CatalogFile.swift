@@ -8,6 +8,10 @@ enum CatalogFile {
     /// Connections that read.
     static let readers = 4
 
+    /// SQLite reuses the WAL from its start whenever no reader needs it; readers that overlap without end can prevent
+    /// that.
+    static let maxLogBytes: Int64 = 64 << 20
+
     /// The open database and the version of the SQLite library.
     static func open(_ path: String, verify: Bool) throws(StorageError) -> (DatabasePool, String) {
         do {
@@ -54,7 +58,8 @@ enum CatalogFile {
         case Schema.applicationID:
             throw StorageError(
                 .unusable,
-                "the catalog is of version \(version), made by a newer Coldvault; this one knows up to \(Schema.version): upgrade")
+                "the catalog is of version \(version), made by a newer Coldvault than this (\(Schema.version)): upgrade"
+            )
         case 0 where version == 0:
             guard try Int64.fetchOne(connection, sql: "SELECT count(*) FROM sqlite_schema") == 0 else { fallthrough }
         default: throw StorageError(.unusable, "the file is an SQLite database of another program; is the path right?")
@@ -64,17 +69,20 @@ enum CatalogFile {
     /// Refuses to run with settings under which an acknowledged change could be lost.
     static func assertDurable(_ connection: Database) throws {
         guard try pragma("synchronous", connection) == 2 else {
-            throw StorageError(.unusable, "SQLite did not accept synchronous = FULL: acknowledged changes could be lost")
+            throw StorageError(
+                .unusable, "SQLite did not accept synchronous = FULL: acknowledged changes could be lost")
         }
         guard try String.fetchOne(connection, sql: "PRAGMA journal_mode") == "wal" else {
-            throw StorageError(.unusable, "SQLite did not accept WAL mode; does the file system support shared memory maps?")
+            throw StorageError(
+                .unusable, "SQLite did not accept WAL mode; does the file system support shared memory maps?")
         }
         guard try pragma("foreign_keys", connection) == 1 else {
             throw StorageError(.unusable, "this SQLite library was built without foreign keys; use the system's")
         }
     }
 
-    /// Takes the schema from whatever older version it has to the newest, each step in one transaction with its version number.
+    /// Takes the schema from whatever older version it has to the newest, each step in one transaction with its version
+    /// number.
     private static func migrate(_ connection: Database) throws {
         let found = try pragma("user_version", connection)
         guard (0...Schema.version).contains(found) else {
@@ -83,7 +91,8 @@ enum CatalogFile {
         for step in Int(found)..<Schema.steps.count {
             try connection.inTransaction(.immediate) {
                 try connection.execute(sql: Schema.steps[step])
-                try connection.execute(sql: "PRAGMA application_id = \(Schema.applicationID); PRAGMA user_version = \(step + 1)")
+                try connection.execute(
+                    sql: "PRAGMA application_id = \(Schema.applicationID); PRAGMA user_version = \(step + 1)")
                 return .commit
             }
         }
@@ -92,12 +101,21 @@ enum CatalogFile {
     private static func check(_ connection: Database) throws {
         let findings = try String.fetchAll(connection, sql: "PRAGMA quick_check(10)")
         guard findings == ["ok"] else {
-            throw StorageError(.integrity, "the catalog is damaged (\(findings.joined(separator: "; "))): restore or rebuild it")
+            throw StorageError(
+                .integrity, "the catalog is damaged (\(findings.joined(separator: "; "))): restore or rebuild it")
         }
     }
 
-    /// A consistent, compact copy at `path`, which must not exist; durable on return. The writer does nothing else meanwhile, which is
-    /// what keeps the copy free of a second connection.
+    /// Empties a WAL that has outgrown its bound, waiting for running readers (seconds at most; new ones need no WAL by
+    /// then).
+    static func boundLog(_ connection: Database, of path: String, maxBytes: Int64 = maxLogBytes) {
+        guard DurableFile.bytes("\(path)-wal") > maxBytes else { return }
+        // Readers that do not end in time leave it to the next attempt. Any other failure shows in the next commit.
+        _ = try? connection.checkpoint(.truncate)
+    }
+
+    /// A consistent, compact copy at `path`, which must not exist; durable on return. The writer does nothing else
+    /// meanwhile, which is what keeps the copy free of a second connection.
     static func copy(_ connection: Database, to path: String) throws(StorageError) {
         guard try DurableFile.create(path) else {
             throw StorageError(.alreadyExists, "\(path) exists; a backup never overwrites: choose another name")

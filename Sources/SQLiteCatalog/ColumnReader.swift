@@ -4,7 +4,8 @@ import GRDB
 import Storage
 import VaultModel
 
-/// Reads the columns of one row from left to right, each checked: a damaged file gives an integrity error, never a trap.
+/// Reads the columns of one row from left to right, each checked: a damaged file gives an integrity error, never a
+/// trap.
 struct ColumnReader {
     private let row: Row
     private let table: String
@@ -81,7 +82,9 @@ struct ColumnReader {
     mutating func small() throws -> UInt32 { try required(UInt32(exactly: integer())) }
 
     /// A closed set of words.
-    mutating func word<T: RawRepresentable<String>>(_: T.Type = T.self) throws -> T { try required(T(rawValue: text())) }
+    mutating func word<T: RawRepresentable<String>>(_: T.Type = T.self) throws -> T {
+        try required(T(rawValue: text()))
+    }
 
     /// Text that a vocabulary type must accept.
     mutating func parsed<T>(_ parse: (String) -> T?) throws -> T { try required(parse(text())) }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #else
-import Darwin
+    import Darwin
 #endif
 import Storage
 
-/// The few system calls that SQLite leaves to its host: files that only the owner reads, and names that survive a power cut.
+/// The few system calls that SQLite leaves to its host: files that only the owner reads, and names that survive a power
+/// cut.
 enum DurableFile {
     /// Creates an empty file of mode 0600. False when one of that name exists.
     static func create(_ path: String) throws(StorageError) -> Bool {
@@ -20,7 +21,8 @@ enum DurableFile {
         return true
     }
 
-    /// Makes the content of the file, and then its name, durable. After an error neither is known to be: give the file up.
+    /// Makes the content of the file, and then its name, durable. After an error neither is known to be: give the file
+    /// up.
     static func synchronize(_ path: String) throws(StorageError) {
         try synchronize(path, flags: O_RDONLY)
         try synchronizeDirectory(of: path)
@@ -32,8 +34,14 @@ enum DurableFile {
         try synchronize(parent, flags: O_RDONLY | O_DIRECTORY)
     }
 
-    /// Removes a file that was just created here and never became whole. Losing the error is right: the caller reports the first one,
-    /// and a leftover file does no harm but to the next attempt under the same name, which says so.
+    /// Zero when there is no such file.
+    static func bytes(_ path: String) -> Int64 {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int64(status.st_size) : 0
+    }
+
+    /// Removes a file that was just created here and never became whole. Losing the error is right: the caller reports
+    /// the first one, and a leftover file does no harm but to the next attempt under the same name, which says so.
     static func abandon(_ path: String) { unlink(path) }
 
     private static func synchronize(_ path: String, flags: Int32) throws(StorageError) {

@@ -4,21 +4,29 @@ import GRDB
 import Storage
 import Synchronization
 
-/// The one place where the catalog is written: joins the changes of concurrent callers into one SQLite transaction and one fsync.
+/// The one place where the catalog is written: joins the changes of concurrent callers into one SQLite transaction and
+/// one fsync.
 ///
 ///  1. A change is acknowledged only after the COMMIT that holds it has returned with `synchronous = FULL`.
 ///  2. Each change runs in a savepoint of its own: one that throws leaves no trace and does not disturb its neighbours.
-///  3. When SQLite rolls the whole transaction back (disk full, I/O error), every change of the group is tried again, each alone.
-///  4. After a COMMIT of unknown outcome nothing is written any more until the catalog is reopened, which reads what truly happened.
-///  5. A change that has been handed in runs to its end; a cancelled caller changes nothing for the others or for itself.
+///  3. When SQLite rolls the whole transaction back (disk full, I/O error), every change of the group is tried again,
+///     each alone.
+///  4. After a COMMIT of unknown outcome nothing is written any more until the catalog is reopened, which reads what
+///     truly happened.
+///  5. A change that has been handed in runs to its end; a cancelled caller changes nothing for the others or for
+///     itself.
 ///
 ///      caller ── submit ──▶ waiting ── drain (writer's serial queue) ──▶ BEGIN, savepoints, COMMIT ──▶ callers resume
 ///
-/// Changes that arrive during an fsync make the next group, so groups grow with the load and a lone caller never waits for company.
+/// Changes that arrive during an fsync make the next group, so groups grow with the load and a lone caller never waits
+/// for company.
 final class GroupCommit: Sendable {
     /// The most changes in one transaction: bounds how long the first of them waits for the last.
     static let maxGroup = 256
-    /// The most changes that may wait: callers hold admission and memory, so more means that something above has no bound.
+    /// How many groups there are between two looks at the length of the WAL.
+    private static let groupsPerLogCheck = 64
+    /// The most changes that may wait: callers hold admission and memory, so more means that something above has no
+    /// bound.
     static let maxWaiting = 16_384
 
     /// What ends a transaction; replaced only by tests that need a COMMIT to fail.
@@ -40,6 +48,7 @@ final class GroupCommit: Sendable {
 
     private struct State {
         var waiting: [Member] = []
+        var groups = 0
         /// A drain is scheduled or running.
         var isDraining = false
         var refusal: StorageError?
@@ -60,8 +69,8 @@ final class GroupCommit: Sendable {
     /// A group is being written, or about to be.
     var isBusy: Bool { state.withLock { $0.isDraining } }
 
-    /// Makes `change` durable together with whatever else is waiting, and returns what it returned. `change` may run more than once and
-    /// must touch nothing but the database.
+    /// Makes `change` durable together with whatever else is waiting, and returns what it returned. `change` may run
+    /// more than once and must touch nothing but the database.
     func submit<T: Sendable>(_ change: @Sendable @escaping (Database) throws -> T) async throws(StorageError) -> T {
         let result: Result<T, StorageError> = await withCheckedContinuation { continuation in
             let member = Member(
@@ -113,10 +122,11 @@ final class GroupCommit: Sendable {
     }
 
     private func drain(_ database: Database) {
-        let group = state.withLock { state in
+        let (group, isLogCheckDue) = state.withLock { state in
             let group = Array(state.waiting.prefix(Self.maxGroup))
             state.waiting.removeFirst(group.count)
-            return group
+            state.groups += 1
+            return (group, state.groups.isMultiple(of: Self.groupsPerLogCheck))
         }
         for (member, outcome) in zip(group, settle(group, database)) {
             switch outcome {
@@ -124,6 +134,7 @@ final class GroupCommit: Sendable {
             case .failed(let error): member.fail(error)
             }
         }
+        if isLogCheckDue { CatalogFile.boundLog(database, of: self.database.path) }
         let (more, drained) = state.withLock { state -> (Bool, [CheckedContinuation<Void, Never>]) in
             guard state.waiting.isEmpty else { return (true, []) }
             state.isDraining = false
@@ -151,7 +162,8 @@ final class GroupCommit: Sendable {
 
     /// One transaction for all of `group`. Throws `GroupLost` only, and only when `group` has more than one member.
     private func attempt(_ group: [Member], _ database: Database) throws(GroupLost) -> [Outcome] {
-        // Members accepted before a commit went wrong must not be written either. A closed catalog still writes what it accepted.
+        // Members accepted before a commit went wrong must not be written either. A closed catalog still writes what it
+        // accepted.
         if let refusal = poison() { return group.map { _ in .failed(refusal) } }
         do {
             try database.change("BEGIN IMMEDIATE")
@@ -213,7 +225,9 @@ final class GroupCommit: Sendable {
             try database.change("ROLLBACK")
         } catch {
             // A transaction that can be neither ended nor undone: nothing may be written on top of it.
-            state.withLock { $0.refusal = StorageError(.outcomeUnknown, "a rollback failed; reopen the catalog", cause: error) }
+            state.withLock {
+                $0.refusal = StorageError(.outcomeUnknown, "a rollback failed; reopen the catalog", cause: error)
+            }
         }
     }
 }

@@ -4,7 +4,8 @@ import GRDB
 public import Storage
 public import VaultModel
 
-/// Who may work on a job. Only the newest epoch is ever given a lease, so a process of an older one can neither take nor finish anything.
+/// Who may work on a job. Only the newest epoch is ever given a lease, so a process of an older one can neither take
+/// nor finish anything.
 extension SQLiteCatalog {
     /// The most jobs marked startable in one transaction.
     private static let startedPerChange: Int64 = 1000
@@ -20,13 +21,15 @@ extension SQLiteCatalog {
         }
     }
 
-    /// At most `limit` accounts, those with the most urgent jobs; most urgent first. An overdue lease of an account counts as its job.
+    /// At most `limit` accounts, those with the most urgent jobs; most urgent first. An overdue lease of an account
+    /// counts as its job.
     public func runnableJobs(at now: Timestamp, limit: Int) async throws(StorageError) -> [JobRow] {
         try await startWaitingJobs(at: now)
         let jobs = try await read { database in
             var candidates = try database.all(
                 Pages.overdueJobs, [now.sql, pageLimit(Self.overduePerCall)], from: "jobs", JobRow.init(reading:))
-            let ready: [JobUID] = try database.all(Pages.readyJobs, [now.sql], from: "jobs") { try $0.optionalUID() }.compactMap(\.self)
+            let ready: [JobUID] = try database.all(Pages.readyJobs, [now.sql], from: "jobs") { try $0.optionalUID() }
+                .compactMap(\.self)
             candidates += try ready.compactMap { try JobRow.find($0, in: database) }
             return candidates
         }
@@ -68,14 +71,19 @@ extension SQLiteCatalog {
                 job.leaseUntil = leaseUntil
                 job.attempts &+= 1
                 try database.change(
-                    "UPDATE jobs SET state = 'leased', waiting = 0, lease_epoch = ?, lease_until = ?, attempts = ? WHERE uid = ?",
+                    """
+                    UPDATE jobs SET state = 'leased', waiting = 0, lease_epoch = ?, lease_until = ?, attempts = ?
+                    WHERE uid = ?
+                    """,
                     [epoch.sql(), leaseUntil.sql, job.attempts, job.uid.sql])
                 return job
             }
         }
     }
 
-    public func renewLeases(_ uids: [JobUID], epoch: UInt64, leaseUntil: Timestamp) async throws(StorageError) -> Set<JobUID> {
+    public func renewLeases(_ uids: [JobUID], epoch: UInt64, leaseUntil: Timestamp) async throws(StorageError) -> Set<
+        JobUID
+    > {
         guard !uids.isEmpty else { return [] }
         return try await write { database in
             var ours: Set<JobUID> = []
@@ -106,8 +114,8 @@ extension SQLiteCatalog {
         try database.one("SELECT epoch FROM epochs WHERE id = 1", from: "epochs") { try $0.count() } ?? 0
     }
 
-    /// Moves jobs whose `not_before` has come to where the search for runnable ones finds them. Once per job that was ever delayed, so
-    /// the loop ends; nothing is written while none is due.
+    /// Moves jobs whose `not_before` has come to where the search for runnable ones finds them. Once per job that was
+    /// ever delayed, so the loop ends; nothing is written while none is due.
     private func startWaitingJobs(at now: Timestamp) async throws(StorageError) {
         let isDue = try await read { database in
             try database.number(Pages.startableJobs, [now.sql, 1], from: "jobs") != nil
@@ -116,7 +124,8 @@ extension SQLiteCatalog {
         while more {
             more = try await write { database in
                 try database.change(
-                    "UPDATE jobs SET waiting = 0 WHERE rowid IN (\(Pages.startableJobs))", [now.sql, Self.startedPerChange])
+                    "UPDATE jobs SET waiting = 0 WHERE rowid IN (\(Pages.startableJobs))",
+                    [now.sql, Self.startedPerChange])
                     == Int(Self.startedPerChange)
             }
         }

@@ -6,7 +6,8 @@ public import VaultModel
 
 /// How jobs end, and the staged objects that hold their output.
 extension SQLiteCatalog {
-    /// `.conflict` when `job` points to a staged object that neither is given nor exists (any more): stage the output again.
+    /// `.conflict` when `job` points to a staged object that neither is given nor exists (any more): stage the output
+    /// again.
     public func finishJob(_ job: JobRow, epoch: UInt64, staged: StagedRow?) async throws(StorageError) -> JobFinish {
         precondition(job.state == .succeeded || job.state == .failed, "a job is finished as succeeded or failed")
         return try await write { database in
@@ -26,11 +27,12 @@ extension SQLiteCatalog {
             }
             try database.change(
                 """
-                UPDATE jobs SET state = ?, sealed_version = ?, sealed = ?, completed = ?, expires = ?, staged = ?, output_bytes = ?,
-                    lease_epoch = NULL, lease_until = NULL WHERE uid = ?
+                UPDATE jobs SET state = ?, sealed_version = ?, sealed = ?, completed = ?, expires = ?, staged = ?,
+                    output_bytes = ?, lease_epoch = NULL, lease_until = NULL WHERE uid = ?
                 """,
                 [
-                    job.state.rawValue, job.sealed.keyVersion, job.sealed.bytes.sql, job.completed?.sql, job.expires?.sql,
+                    job.state.rawValue, job.sealed.keyVersion, job.sealed.bytes.sql, job.completed?.sql,
+                    job.expires?.sql,
                     job.staged?.sql, job.outputBytes?.sql(), job.uid.sql,
                 ])
             return .finished
@@ -45,7 +47,8 @@ extension SQLiteCatalog {
     public func staged(archive: ArchiveUID, range: ByteRange) async throws(StorageError) -> StagedRow? {
         try await read { database in
             try database.one(
-                Pages.stagedRange, [archive.sql, range.first.sql(), range.last.sql()], from: "staged", StagedRow.init(reading:))
+                Pages.stagedRange, [archive.sql, range.first.sql(), range.last.sql()], from: "staged",
+                StagedRow.init(reading:))
         }
     }
 
@@ -67,16 +70,19 @@ extension SQLiteCatalog {
 }
 
 extension StagedRow {
-    static let columns = "uid, vault, blob, blob_bytes, archive, range_first, range_last, created, sealed_version, sealed"
+    static let columns =
+        "uid, vault, blob, blob_bytes, archive, range_first, range_last, created, sealed_version, sealed"
 
     init(reading row: inout ColumnReader) throws {
         self.init(
-            uid: try row.uid(), vault: try row.uid(), blob: try row.text(), blobBytes: try row.count(), archive: try row.optionalUID(),
+            uid: try row.uid(), vault: try row.uid(), blob: try row.text(), blobBytes: try row.count(),
+            archive: try row.optionalUID(),
             range: try row.optionalRange(), created: try row.timestamp(), sealed: try row.sealed())
     }
 
     static func find(_ uid: StagedUID, in database: Database) throws -> StagedRow? {
-        try database.one("SELECT \(columns) FROM staged WHERE uid = ?", [uid.sql], from: "staged", StagedRow.init(reading:))
+        try database.one(
+            "SELECT \(columns) FROM staged WHERE uid = ?", [uid.sql], from: "staged", StagedRow.init(reading:))
     }
 
     static func insertIfAbsent(_ staged: StagedRow, in database: Database) throws {

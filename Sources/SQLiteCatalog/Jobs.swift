@@ -19,10 +19,14 @@ extension SQLiteCatalog {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
                 [
-                    job.uid.sql, job.id, job.vault.sql, job.account.digits, job.action.rawValue, job.tier, job.state.rawValue,
-                    job.created.sql, job.notBefore.sql, job.deadline.sql, job.archive?.sql, job.archiveID, job.archiveSize?.sql(),
-                    job.range?.first.sql(), job.range?.last.sql(), job.sealed.keyVersion, job.sealed.bytes.sql, job.completed?.sql,
-                    job.expires?.sql, job.staged?.sql, job.outputBytes?.sql(), job.leaseEpoch?.sql(), job.leaseUntil?.sql,
+                    job.uid.sql, job.id, job.vault.sql, job.account.digits, job.action.rawValue, job.tier,
+                    job.state.rawValue,
+                    job.created.sql, job.notBefore.sql, job.deadline.sql, job.archive?.sql, job.archiveID,
+                    job.archiveSize?.sql(),
+                    job.range?.first.sql(), job.range?.last.sql(), job.sealed.keyVersion, job.sealed.bytes.sql,
+                    job.completed?.sql,
+                    job.expires?.sql, job.staged?.sql, job.outputBytes?.sql(), job.leaseEpoch?.sql(),
+                    job.leaseUntil?.sql,
                     job.attempts, job.notBefore > job.created ? 1 : 0,
                 ])
             return true
@@ -55,8 +59,9 @@ extension SQLiteCatalog {
 
 extension JobRow {
     static let columns = """
-        uid, id, vault, account, action, tier, state, created, not_before, deadline, archive, archive_id, archive_size, range_first, \
-        range_last, sealed_version, sealed, completed, expires, staged, output_bytes, lease_epoch, lease_until, attempts
+        uid, id, vault, account, action, tier, state, created, not_before, deadline, archive, archive_id, \
+        archive_size, range_first, range_last, sealed_version, sealed, completed, expires, staged, output_bytes, \
+        lease_epoch, lease_until, attempts
         """
 
     init(reading row: inout ColumnReader) throws {

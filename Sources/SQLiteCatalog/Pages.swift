@@ -2,8 +2,8 @@
 
 import Storage
 
-/// The text of every query that pages through rows or looks for due ones, in one place, so that a test can ask SQLite for its plan: each
-/// must walk one index from where it starts, without a sort and without skipping what came before.
+/// The text of every query that pages through rows or looks for due ones, in one place, so that a test can ask SQLite
+/// for its plan: each must walk one index from where it starts, without a sort and without skipping what came before.
 enum Pages {
     static let accounts = "SELECT \(AccountRow.columns) FROM accounts WHERE id > ? ORDER BY id LIMIT ?"
     static let accessKeys = "SELECT \(AccessKeyRow.columns) FROM access_keys WHERE account = ? ORDER BY id"
@@ -11,7 +11,8 @@ enum Pages {
     // The plus keeps SQLite from folding the two conditions into one that no longer matches the partial index.
     static let vaultsByName = """
         SELECT \(VaultRow.columns) FROM vaults
-        WHERE account = ? AND region = ? AND name >= ? AND state != 'deleted' AND +state = 'active' ORDER BY name LIMIT ?
+        WHERE account = ? AND region = ? AND name >= ? AND state != 'deleted' AND +state = 'active'
+        ORDER BY name LIMIT ?
         """
     static let vaultsByUID = "SELECT \(VaultRow.columns) FROM vaults WHERE uid > ? ORDER BY uid LIMIT ?"
 
@@ -29,24 +30,30 @@ enum Pages {
         WHERE vault = ? AND state = 'open' AND (created, uid) > (?, ?) ORDER BY created, uid LIMIT ?
         """
     static let idleUploads = """
-        SELECT \(UploadRow.columns) FROM uploads WHERE state = 'open' AND last_activity < ? ORDER BY last_activity, uid LIMIT ?
+        SELECT \(UploadRow.columns) FROM uploads
+        WHERE state = 'open' AND last_activity < ? ORDER BY last_activity, uid LIMIT ?
         """
     static let closedUploads = """
         SELECT uid FROM uploads WHERE state IN ('completed', 'aborted') AND last_activity < ? LIMIT ?
         """
-    static let parts = "SELECT \(PartRow.columns) FROM parts WHERE upload = ? AND position >= ? ORDER BY position LIMIT ?"
+    static let parts =
+        "SELECT \(PartRow.columns) FROM parts WHERE upload = ? AND position >= ? ORDER BY position LIMIT ?"
 
     /// The vault, creation and uid are ?1, ?2 and ?3, the limit ?4. One walk of the index per state, merged.
     static func jobs(_ states: Set<JobRow.State>) -> String {
         let order: [JobRow.State] = [.queued, .leased, .succeeded, .failed]
         let walks = order.filter(states.contains).map { state in
-            "SELECT \(JobRow.columns) FROM jobs WHERE vault = ?1 AND state = '\(state.rawValue)' AND (created, uid) > (?2, ?3)"
+            """
+            SELECT \(JobRow.columns) FROM jobs
+            WHERE vault = ?1 AND state = '\(state.rawValue)' AND (created, uid) > (?2, ?3)
+            """
         }
         return walks.joined(separator: " UNION ALL ") + " ORDER BY created, uid LIMIT ?4"
     }
 
-    /// For every account with startable work the one of the earliest deadline: hops from account to account, then takes one entry each,
-    /// whatever the length of their queues. The index is named because a planner without statistics takes another one.
+    /// For every account with startable work the one of the earliest deadline: hops from account to account, then takes
+    /// one entry each, whatever the length of their queues. The index is named because a planner without statistics
+    /// takes another one.
     static let readyJobs = """
         WITH RECURSIVE busy (account) AS (
             SELECT min(account) FROM jobs INDEXED BY jobs_ready WHERE state = 'queued' AND waiting = 0 AND account > ''
@@ -62,12 +69,15 @@ enum Pages {
             ORDER BY deadline, created, uid LIMIT 1
         ) FROM busy WHERE busy.account IS NOT NULL
         """
-    static let overdueJobs = "SELECT \(JobRow.columns) FROM jobs WHERE state = 'leased' AND lease_until <= ? ORDER BY lease_until LIMIT ?"
-    static let startableJobs = "SELECT rowid FROM jobs WHERE state = 'queued' AND waiting = 1 AND not_before <= ? LIMIT ?"
+    static let overdueJobs =
+        "SELECT \(JobRow.columns) FROM jobs WHERE state = 'leased' AND lease_until <= ? ORDER BY lease_until LIMIT ?"
+    static let startableJobs =
+        "SELECT rowid FROM jobs WHERE state = 'queued' AND waiting = 1 AND not_before <= ? LIMIT ?"
     static let nextStart = "SELECT min(not_before) FROM jobs WHERE state = 'queued' AND waiting = ? AND not_before > ?"
     static let readyJobsOfArchive = """
         SELECT \(JobRow.columns) FROM jobs INDEXED BY jobs_archive
-        WHERE archive = ? AND state = 'queued' AND waiting = 0 AND not_before <= ? ORDER BY deadline, created, uid LIMIT ?
+        WHERE archive = ? AND state = 'queued' AND waiting = 0 AND not_before <= ?
+        ORDER BY deadline, created, uid LIMIT ?
         """
     static let overdueJobsOfArchive = """
         SELECT \(JobRow.columns) FROM jobs INDEXED BY jobs_archive
@@ -78,13 +88,16 @@ enum Pages {
         UPDATE jobs INDEXED BY jobs_archive SET waiting = 0
         WHERE archive = ? AND state = 'queued' AND waiting = 1 AND not_before <= ?
         """
-    /// Until when outputs in place need the bytes of an archive; reads the finished jobs of that archive.
+    /// Until when outputs in place need the bytes of an archive, for ever if one has no expiry; reads the finished jobs
+    /// of that archive.
     static let pinnedUntil = """
-        SELECT max(expires) FROM jobs INDEXED BY jobs_archive WHERE archive = ? AND state = 'succeeded' AND staged IS NULL
+        SELECT max(coalesce(expires, 9223372036854775807)) FROM jobs INDEXED BY jobs_archive
+        WHERE archive = ? AND state = 'succeeded' AND staged IS NULL
         """
     /// A change: deleted archives of a vault without jobs are held by their grace only.
     static let unpinArchives = """
-        UPDATE archives SET purgeable_at = purge_after WHERE vault = ? AND state = 'deleted' AND purgeable_at > purge_after
+        UPDATE archives SET purgeable_at = purge_after
+        WHERE vault = ? AND state = 'deleted' AND purgeable_at > purge_after
         """
     static let expiredJobs = """
         SELECT uid, staged FROM jobs WHERE expires <= ? ORDER BY expires, uid LIMIT ?

@@ -10,8 +10,9 @@ extension SQLiteCatalog {
         try await read { database in try PartRow.find(upload, index, in: database) }
     }
 
-    /// The same part row again is `.stored` and changes nothing, so a caller may repeat a call of unknown outcome. A part that comes to a
-    /// closed or unknown upload changes nothing either: naming its blob for deletion is then up to the caller.
+    /// The same part row again is `.stored` and changes nothing, so a caller may repeat a call of unknown outcome. A
+    /// part that comes to a closed or unknown upload changes nothing either: naming its blob for deletion is then up to
+    /// the caller.
     public func commitPart(_ part: PartRow, at now: Timestamp) async throws(StorageError) -> PartCommit {
         try await write { database in
             let state: UploadRow.State? = try database.one(
@@ -51,7 +52,8 @@ extension PartRow {
 
     init(reading row: inout ColumnReader) throws {
         self.init(
-            upload: try row.uid(), index: try row.small(), number: try row.count(), length: try row.count(), blob: try row.text(),
+            upload: try row.uid(), index: try row.small(), number: try row.count(), length: try row.count(),
+            blob: try row.text(),
             blobBytes: try row.count(), sealed: try row.sealed())
     }
 

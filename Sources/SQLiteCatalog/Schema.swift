@@ -3,24 +3,27 @@
 /// The tables of the catalog, version 1.
 ///
 /// Kinds of column:
-/// - uids are 16-byte BLOBs; moments are INTEGER milliseconds since 1970; sizes, counts, generations and write numbers are INTEGERs of
-///   63 bits; states are the raw words of the Swift types, so that a person with the `sqlite3` shell can read them.
+/// - uids are 16-byte BLOBs; moments are INTEGER milliseconds since 1970; sizes, counts, generations and write numbers
+///   are INTEGERs of 63 bits; states are the raw words of the Swift types, so that a person with the `sqlite3` shell
+///   can read them.
 /// - **Clear**: uids, identifiers, account, region and vault names, sizes, times, states, key versions, wrapped keys.
-/// - **Sealed** (`sealed`, `settings`; with the key version in the column beside it): descriptions, tree hashes, tags, policies, topics,
-///   secrets. The catalog cannot open them and never tries.
+/// - **Sealed** (`sealed`, `settings`; with the key version in the column beside it): descriptions, tree hashes, tags,
+///   policies, topics, secrets. The catalog cannot open them and never tries.
 ///
 /// Invariants kept by every statement of this module:
 ///  1. `vaults.archive_count` and `total_bytes` count the vault's archives in state `stored`.
 ///  2. `key_references.count` counts the vault's archives in any state and its open uploads, per key version.
 ///  3. A row of `staged` has at least one job that points to it.
-///  4. `archives.purgeable_at` is `max(purge_after, expiry of the in-place outputs the archive had when it was deleted)`. None can join
-///     later, because a retrieval of a deleted archive cannot succeed; so due archives are found by one index.
-///  5. `jobs.waiting` is 1 only while nobody has yet seen the job's `not_before` pass. It keeps jobs that may not start out of the way of
-///     those that may; `not_before` itself is still compared, so a clock that steps back changes nothing.
+///  4. `archives.purgeable_at` is `max(purge_after, expiry of the in-place outputs the archive had when it was
+///     deleted)`. None can join later, because a retrieval of a deleted archive cannot succeed; so due archives are
+///     found by one index.
+///  5. `jobs.waiting` is 1 only while nobody has yet seen the job's `not_before` pass. It keeps jobs that may not start
+///     out of the way of those that may; `not_before` itself is still compared, so a clock that steps back changes
+///     nothing.
 ///
-/// The large tables with random uids (`archives`, `jobs`) keep their rowid: rows are then appended in order of arrival, which is also the
-/// order of their pages, and only a narrow index is random. Archives have no foreign key to their vault, because that would need an index
-/// over all of them; invariant 2 serves instead.
+/// The large tables with random uids (`archives`, `jobs`) keep their rowid: rows are then appended in order of arrival,
+/// which is also the order of their pages, and only a narrow index is random. Archives have no foreign key to their
+/// vault, because that would need an index over all of them; invariant 2 serves instead.
 enum Schema {
     /// `CVLT`, in the header of the file: which program it belongs to.
     static let applicationID: Int64 = 0x4356_4C54

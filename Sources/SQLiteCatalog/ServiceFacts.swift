@@ -6,7 +6,8 @@ import VaultModel
 
 /// What concerns the service as a whole.
 extension SQLiteCatalog {
-    /// Archives count in any state: a deleted one needs its key until its bytes are gone. Reads a row per vault key version.
+    /// Archives count in any state: a deleted one needs its key until its bytes are gone. Reads a row per vault key
+    /// version.
     public func keyReferences() async throws(StorageError) -> KeyReferences {
         try await read { database in
             var references = KeyReferences(master: [:], vaults: [:])
@@ -35,25 +36,29 @@ extension SQLiteCatalog {
     public func setFact(_ name: String, _ value: String) async throws(StorageError) {
         try await write { database in
             _ = try database.change(
-                "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", [name, value])
+                "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                [name, value])
         }
     }
 
-    /// Vaults that are not deleted; queued jobs include those that are being worked on. Walks the vaults and some narrow indexes: ask a few
-    /// times a minute, not per request.
+    /// Vaults that are not deleted; queued jobs include those that are being worked on. Walks the vaults and some
+    /// narrow indexes: ask a few times a minute, not per request.
     public func totals() async throws(StorageError) -> CatalogTotals {
         try await read { database in
             let totals = try database.one(
                 """
                 SELECT (SELECT count(*) FROM vaults WHERE state != 'deleted'),
-                    (SELECT coalesce(sum(archive_count), 0) FROM vaults), (SELECT coalesce(sum(total_bytes), 0) FROM vaults),
+                    (SELECT coalesce(sum(archive_count), 0) FROM vaults),
+                    (SELECT coalesce(sum(total_bytes), 0) FROM vaults),
                     (SELECT count(*) FROM uploads WHERE state = 'open'),
-                    (SELECT count(*) FROM jobs WHERE state = 'queued') + (SELECT count(*) FROM jobs WHERE state = 'leased'),
+                    (SELECT count(*) FROM jobs WHERE state = 'queued')
+                        + (SELECT count(*) FROM jobs WHERE state = 'leased'),
                     (SELECT count(*) FROM doomed)
                 """, from: "vaults"
             ) { row in
                 CatalogTotals(
-                    vaults: try row.count(), archives: try row.count(), bytes: try row.count(), openUploads: try row.count(),
+                    vaults: try row.count(), archives: try row.count(), bytes: try row.count(),
+                    openUploads: try row.count(),
                     queuedJobs: try row.count(), doomedBlobs: try row.count())
             }
             guard let totals else { throw StorageError(.integrity, "the catalog answered without a row") }

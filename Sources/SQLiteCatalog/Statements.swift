@@ -8,7 +8,8 @@ import VaultModel
 /// One bound value of a statement; nil is NULL.
 typealias SQLValue = (any DatabaseValueConvertible)?
 
-/// Prepared statements are cached per connection under their text, so texts come from a small fixed set and values are always bound.
+/// Prepared statements are cached per connection under their text, so texts come from a small fixed set and values are
+/// always bound.
 extension Database {
     /// Runs one statement; returns how many rows it changed.
     @discardableResult
@@ -59,7 +60,8 @@ extension UInt64 {
     /// SQLite's integers have 63 bits for us; nothing real comes near that.
     func sql() throws -> Int64 {
         guard let value = Int64(exactly: self) else {
-            throw StorageError(.unusable, "\(self) does not fit the 63 bits of a catalog column: a defect of the caller")
+            throw StorageError(
+                .unusable, "\(self) does not fit the 63 bits of a catalog column: a defect of the caller")
         }
         return value
     }

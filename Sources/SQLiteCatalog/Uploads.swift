@@ -12,8 +12,10 @@ extension SQLiteCatalog {
             try database.change(
                 "INSERT INTO uploads (\(UploadRow.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    upload.uid.sql, upload.id, upload.vault.sql, upload.archive.sql, upload.archiveID, upload.state.rawValue,
-                    upload.created.sql, upload.lastActivity.sql, upload.partBytes.sql(), upload.generation.sql(), upload.keyVersion,
+                    upload.uid.sql, upload.id, upload.vault.sql, upload.archive.sql, upload.archiveID,
+                    upload.state.rawValue,
+                    upload.created.sql, upload.lastActivity.sql, upload.partBytes.sql(), upload.generation.sql(),
+                    upload.keyVersion,
                     upload.revision.sql(), upload.wrappedDataKey.sql, upload.sealed.keyVersion, upload.sealed.bytes.sql,
                 ])
             if upload.state == .open { try KeyReference.add(upload.vault, version: upload.keyVersion, in: database) }
@@ -36,12 +38,15 @@ extension SQLiteCatalog {
                 start = (row.created.milliseconds, after.bytes)
             }
             return try database.all(
-                Pages.uploads, [vault.sql, start.created, start.uid.sql, pageLimit(limit)], from: "uploads", UploadRow.init(reading:))
+                Pages.uploads, [vault.sql, start.created, start.uid.sql, pageLimit(limit)], from: "uploads",
+                UploadRow.init(reading:))
         }
     }
 
     /// Aborting counts as activity, so that the upload is remembered as aborted for as long as any other closed one.
-    public func abortUpload(_ uid: UploadUID, generation: UInt64, at now: Timestamp) async throws(StorageError) -> UploadAbort {
+    public func abortUpload(_ uid: UploadUID, generation: UInt64, at now: Timestamp) async throws(StorageError)
+        -> UploadAbort
+    {
         try await write { database in
             guard let upload = try UploadRow.find(uid, in: database) else { return .absent }
             switch upload.state {
@@ -61,7 +66,8 @@ extension SQLiteCatalog {
 
     public func idleUploads(before: Timestamp, limit: Int) async throws(StorageError) -> [UploadRow] {
         try await read { database in
-            try database.all(Pages.idleUploads, [before.sql, pageLimit(limit)], from: "uploads", UploadRow.init(reading:))
+            try database.all(
+                Pages.idleUploads, [before.sql, pageLimit(limit)], from: "uploads", UploadRow.init(reading:))
         }
     }
 
@@ -75,20 +81,24 @@ extension SQLiteCatalog {
 
 extension UploadRow {
     static let columns = """
-        uid, id, vault, archive, archive_id, state, created, last_activity, part_bytes, generation, key_version, revision, \
-        wrapped_data_key, sealed_version, sealed
+        uid, id, vault, archive, archive_id, state, created, last_activity, part_bytes, generation, key_version, \
+        revision, wrapped_data_key, sealed_version, sealed
         """
 
     init(reading row: inout ColumnReader) throws {
         self.init(
-            uid: try row.uid(), id: try row.text(), vault: try row.uid(), archive: try row.uid(), archiveID: try row.text(),
-            state: try row.word(), created: try row.timestamp(), lastActivity: try row.timestamp(), partBytes: try row.count(),
-            generation: try row.count(), keyVersion: try row.small(), revision: try row.count(), wrappedDataKey: try row.bytes(),
+            uid: try row.uid(), id: try row.text(), vault: try row.uid(), archive: try row.uid(),
+            archiveID: try row.text(),
+            state: try row.word(), created: try row.timestamp(), lastActivity: try row.timestamp(),
+            partBytes: try row.count(),
+            generation: try row.count(), keyVersion: try row.small(), revision: try row.count(),
+            wrappedDataKey: try row.bytes(),
             sealed: try row.sealed())
     }
 
     static func find(_ uid: UploadUID, in database: Database) throws -> UploadRow? {
-        try database.one("SELECT \(columns) FROM uploads WHERE uid = ?", [uid.sql], from: "uploads", UploadRow.init(reading:))
+        try database.one(
+            "SELECT \(columns) FROM uploads WHERE uid = ?", [uid.sql], from: "uploads", UploadRow.init(reading:))
     }
 
     /// Ends an open upload: its parts are either an archive's now or doomed already, so their rows go.

@@ -4,7 +4,8 @@ import GRDB
 public import Storage
 public import VaultModel
 
-/// The end of a vault: active ─ beginVaultDeletion ▶ deleting ─ finishVaultDeletion ▶ deleted ─ last removeArchive ▶ no row.
+/// The end of a vault: active ─ beginVaultDeletion ▶ deleting ─ finishVaultDeletion ▶ deleted ─ last removeArchive ▶ no
+/// row.
 extension SQLiteCatalog {
     public func beginVaultDeletion(_ uid: VaultUID) async throws(StorageError) -> VaultDeletion {
         try await write { database in

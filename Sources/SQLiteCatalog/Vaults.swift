@@ -12,12 +12,12 @@ extension SQLiteCatalog {
             if let existing = try VaultRow.find(at: vault.location, in: database) { return .exists(existing) }
             let (account, region) = (vault.location.account.digits, vault.location.region.code)
             let count = try database.number(
-                "SELECT count(*) FROM vaults WHERE account = ? AND region = ? AND state != 'deleted'", [account, region], from: "vaults")
+                "SELECT count(*) FROM vaults WHERE account = ? AND region = ? AND state != 'deleted'",
+                [account, region], from: "vaults")
             guard (count ?? 0) < Int64(limit) else { return .limitExceeded }
             try database.change(
                 """
-                INSERT INTO vaults (uid, account, region, name, state, created, generation, compression, settings_version, settings,
-                    archive_count, total_bytes, last_change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL)
+                INSERT INTO vaults (\(VaultRow.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL)
                 """,
                 [
                     vault.uid.sql, account, region, vault.location.name.text, vault.state.rawValue, vault.created.sql,
@@ -42,7 +42,8 @@ extension SQLiteCatalog {
         try await read { database in
             try VaultRow.withKeys(
                 database.all(
-                    Pages.vaultsByName, [account.digits, region.code, from?.text ?? "", pageLimit(limit)], from: "vaults",
+                    Pages.vaultsByName, [account.digits, region.code, from?.text ?? "", pageLimit(limit)],
+                    from: "vaults",
                     VaultRow.init(reading:)), in: database)
         }
     }
@@ -52,7 +53,8 @@ extension SQLiteCatalog {
             // No bytes at all sort before any uid, the all-zero one included.
             try VaultRow.withKeys(
                 database.all(
-                    Pages.vaultsByUID, [(after?.bytes ?? []).sql, pageLimit(limit)], from: "vaults", VaultRow.init(reading:)),
+                    Pages.vaultsByUID, [(after?.bytes ?? []).sql, pageLimit(limit)], from: "vaults",
+                    VaultRow.init(reading:)),
                 in: database)
         }
     }
@@ -60,7 +62,8 @@ extension SQLiteCatalog {
     /// `.notFound` when no such vault exists, in whatever state. State, location and counts of `vault` are ignored.
     public func updateVault(_ vault: VaultRow, expectedGeneration: UInt64) async throws(StorageError) {
         try await write { database in
-            let found = try database.one("SELECT generation FROM vaults WHERE uid = ?", [vault.uid.sql], from: "vaults") {
+            let found = try database.one("SELECT generation FROM vaults WHERE uid = ?", [vault.uid.sql], from: "vaults")
+            {
                 try $0.count()
             }
             guard let found else { throw StorageError(.notFound, "no vault \(vault.uid)") }
@@ -70,7 +73,8 @@ extension SQLiteCatalog {
             try database.change(
                 "UPDATE vaults SET generation = ?, compression = ?, settings_version = ?, settings = ? WHERE uid = ?",
                 [
-                    vault.generation.sql(), vault.compression, vault.settings?.keyVersion, vault.settings?.bytes.sql, vault.uid.sql,
+                    vault.generation.sql(), vault.compression, vault.settings?.keyVersion, vault.settings?.bytes.sql,
+                    vault.uid.sql,
                 ])
             try database.change("DELETE FROM vault_keys WHERE vault = ?", [vault.uid.sql])
             try VaultRow.insertKeys(vault.keys, of: vault.uid, in: database)
@@ -80,24 +84,28 @@ extension SQLiteCatalog {
 
 extension VaultRow {
     static let columns = """
-        uid, account, region, name, state, created, generation, compression, settings_version, settings, archive_count, total_bytes, \
-        last_change
+        uid, account, region, name, state, created, generation, compression, settings_version, settings, \
+        archive_count, total_bytes, last_change
         """
 
     /// Without its keys, which are rows of their own.
     init(reading row: inout ColumnReader) throws {
         let uid: VaultUID = try row.uid()
         let location = VaultLocation(
-            account: try row.parsed(AccountID.init), region: try row.parsed { Region($0) }, name: try row.parsed { VaultName($0) })
+            account: try row.parsed(AccountID.init), region: try row.parsed { Region($0) },
+            name: try row.parsed { VaultName($0) })
         self.init(
-            uid: uid, location: location, state: try row.word(), created: try row.timestamp(), generation: try row.count(),
-            compression: try row.optionalText(), keys: [], settings: try row.optionalSealed(), archiveCount: try row.count(),
+            uid: uid, location: location, state: try row.word(), created: try row.timestamp(),
+            generation: try row.count(),
+            compression: try row.optionalText(), keys: [], settings: try row.optionalSealed(),
+            archiveCount: try row.count(),
             totalBytes: try row.count(), lastChange: try row.optionalTimestamp())
     }
 
     static func find(_ uid: VaultUID, in database: Database) throws -> VaultRow? {
         try withKeys(
-            database.all("SELECT \(columns) FROM vaults WHERE uid = ?", [uid.sql], from: "vaults", VaultRow.init(reading:)),
+            database.all(
+                "SELECT \(columns) FROM vaults WHERE uid = ?", [uid.sql], from: "vaults", VaultRow.init(reading:)),
             in: database
         ).first
     }
@@ -107,7 +115,8 @@ extension VaultRow {
         try withKeys(
             database.all(
                 "SELECT \(columns) FROM vaults WHERE account = ? AND region = ? AND name = ? AND state != 'deleted'",
-                [location.account.digits, location.region.code, location.name.text], from: "vaults", VaultRow.init(reading:)),
+                [location.account.digits, location.region.code, location.name.text], from: "vaults",
+                VaultRow.init(reading:)),
             in: database
         ).first
     }
@@ -120,11 +129,13 @@ extension VaultRow {
         try vaults.map { vault in
             var vault = vault
             vault.keys = try database.all(
-                "SELECT version, created, master_version, wrapped FROM vault_keys WHERE vault = ? ORDER BY version", [vault.uid.sql],
+                "SELECT version, created, master_version, wrapped FROM vault_keys WHERE vault = ? ORDER BY version",
+                [vault.uid.sql],
                 from: "vault_keys"
             ) { row in
                 VaultKeyWrap(
-                    version: try row.small(), created: try row.timestamp(), masterVersion: try row.small(), wrapped: try row.bytes())
+                    version: try row.small(), created: try row.timestamp(), masterVersion: try row.small(),
+                    wrapped: try row.bytes())
             }
             return vault
         }
@@ -139,7 +150,9 @@ extension VaultRow {
     }
 
     /// Moves the live counts (invariant 1 of ``Schema``).
-    static func adjust(_ vault: VaultUID, archives: Int64, bytes: Int64, at moment: Timestamp, in database: Database) throws {
+    static func adjust(_ vault: VaultUID, archives: Int64, bytes: Int64, at moment: Timestamp, in database: Database)
+        throws
+    {
         try database.change(
             """
             UPDATE vaults SET archive_count = archive_count + ?, total_bytes = total_bytes + ?,

@@ -101,7 +101,9 @@ import Testing
             if faults.value > 0 { throw DatabaseError(resultCode: code) }
             try database.change("COMMIT")
         }) { group, database, _ in
-            await expectCode(code == .SQLITE_FULL ? .noSpace : .transient) { try await group.submit { try insert(1, $0) } }
+            await expectCode(code == .SQLITE_FULL ? .noSpace : .transient) {
+                try await group.submit { try insert(1, $0) }
+            }
             #expect(try await count(database) == 0)
             faults.reset()
             try await group.submit { try insert(2, $0) }
@@ -177,7 +179,9 @@ import Testing
     ) async throws {
         try await withTemporaryDirectory { directory in
             let (database, _) = try CatalogFile.open("\(directory)/catalog.sqlite", verify: false)
-            try await database.write { try $0.execute(sql: "CREATE TABLE things (id INTEGER PRIMARY KEY, bytes BLOB) STRICT") }
+            try await database.write {
+                try $0.execute(sql: "CREATE TABLE things (id INTEGER PRIMARY KEY, bytes BLOB) STRICT")
+            }
             let counter = Counter()
             let group = GroupCommit(database) { database in
                 counter.increment()

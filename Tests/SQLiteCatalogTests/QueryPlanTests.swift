@@ -16,42 +16,57 @@ import Testing
         var testDescription: String { name }
     }
 
-    static let pages: [Expectation] = [
-        Expectation(name: "accounts", query: Pages.accounts, index: "PRIMARY KEY (id>?)"),
-        Expectation(name: "access keys", query: Pages.accessKeys, index: "access_keys_account (account=?)"),
-        Expectation(name: "vaults by name", query: Pages.vaultsByName, index: "vaults_location (account=? AND region=? AND name>?)"),
-        Expectation(name: "vaults by uid", query: Pages.vaultsByUID, index: "PRIMARY KEY (uid>?)"),
-        Expectation(name: "archives", query: Pages.archives, index: "archives_page (vault=? AND (created,uid)>(?,?)"),
-        Expectation(name: "purgeable archives", query: Pages.purgeableArchives, index: "archives_purge (purgeable_at<?)"),
-        Expectation(name: "uploads", query: Pages.uploads, index: "uploads_page (vault=? AND state=? AND (created,uid)>(?,?))"),
-        Expectation(name: "idle uploads", query: Pages.idleUploads, index: "uploads_activity (state=? AND last_activity<?)"),
-        Expectation(name: "closed uploads", query: Pages.closedUploads, index: "uploads_activity (state=? AND last_activity<?)"),
-        Expectation(name: "parts", query: Pages.parts, index: "PRIMARY KEY (upload=? AND position>?)"),
-        Expectation(name: "ready jobs", query: Pages.readyJobs, index: "jobs_ready (account=?)"),
-        Expectation(name: "overdue jobs", query: Pages.overdueJobs, index: "jobs_leased (lease_until<?)"),
-        Expectation(name: "startable jobs", query: Pages.startableJobs, index: "jobs_start (waiting=? AND not_before<?)"),
-        Expectation(name: "next start", query: Pages.nextStart, index: "jobs_start (waiting=? AND not_before>?)"),
-        Expectation(
-            name: "ready jobs of an archive", query: Pages.readyJobsOfArchive,
-            index: "jobs_archive (archive=? AND state=? AND waiting=?)"),
-        Expectation(
-            name: "overdue jobs of an archive", query: Pages.overdueJobsOfArchive, index: "jobs_archive (archive=? AND state=?)"),
-        Expectation(
-            name: "start jobs of an archive", query: Pages.startJobsOfArchive,
-            index: "jobs_archive (archive=? AND state=? AND waiting=?)"),
-        Expectation(name: "pinned until", query: Pages.pinnedUntil, index: "jobs_archive (archive=? AND state=?)"),
-        Expectation(name: "unpin archives", query: Pages.unpinArchives, index: "archives_pinned (vault=?)"),
-        Expectation(name: "expired jobs", query: Pages.expiredJobs, index: "jobs_expiry (expires<?)"),
-        Expectation(
-            name: "staged range", query: Pages.stagedRange, index: "staged_range (archive=? AND range_first=? AND range_last=?)"),
-        Expectation(name: "doomed blobs", query: Pages.doomedBlobs, index: "doomed_due (not_before<?)"),
-    ] + (1..<16).map { mask in
-        let everything: [JobRow.State] = [.queued, .leased, .succeeded, .failed]
-        let states = Set(everything.enumerated().filter { mask & (1 << $0.offset) != 0 }.map(\.element))
-        return Expectation(
-            name: "jobs in \(states.count) states, \(mask)", query: Pages.jobs(states),
-            index: "jobs_page (vault=? AND state=? AND (created,uid)>(?,?))")
-    }
+    static let pages: [Expectation] =
+        [
+            Expectation(name: "accounts", query: Pages.accounts, index: "PRIMARY KEY (id>?)"),
+            Expectation(name: "access keys", query: Pages.accessKeys, index: "access_keys_account (account=?)"),
+            Expectation(
+                name: "vaults by name", query: Pages.vaultsByName,
+                index: "vaults_location (account=? AND region=? AND name>?)"),
+            Expectation(name: "vaults by uid", query: Pages.vaultsByUID, index: "PRIMARY KEY (uid>?)"),
+            Expectation(
+                name: "archives", query: Pages.archives, index: "archives_page (vault=? AND (created,uid)>(?,?)"),
+            Expectation(
+                name: "purgeable archives", query: Pages.purgeableArchives, index: "archives_purge (purgeable_at<?)"),
+            Expectation(
+                name: "uploads", query: Pages.uploads,
+                index: "uploads_page (vault=? AND state=? AND (created,uid)>(?,?))"),
+            Expectation(
+                name: "idle uploads", query: Pages.idleUploads,
+                index: "uploads_activity (state=? AND last_activity<?)"),
+            Expectation(
+                name: "closed uploads", query: Pages.closedUploads,
+                index: "uploads_activity (state=? AND last_activity<?)"),
+            Expectation(name: "parts", query: Pages.parts, index: "PRIMARY KEY (upload=? AND position>?)"),
+            Expectation(name: "ready jobs", query: Pages.readyJobs, index: "jobs_ready (account=?)"),
+            Expectation(name: "overdue jobs", query: Pages.overdueJobs, index: "jobs_leased (lease_until<?)"),
+            Expectation(
+                name: "startable jobs", query: Pages.startableJobs, index: "jobs_start (waiting=? AND not_before<?)"),
+            Expectation(name: "next start", query: Pages.nextStart, index: "jobs_start (waiting=? AND not_before>?)"),
+            Expectation(
+                name: "ready jobs of an archive", query: Pages.readyJobsOfArchive,
+                index: "jobs_archive (archive=? AND state=? AND waiting=?)"),
+            Expectation(
+                name: "overdue jobs of an archive", query: Pages.overdueJobsOfArchive,
+                index: "jobs_archive (archive=? AND state=?)"),
+            Expectation(
+                name: "start jobs of an archive", query: Pages.startJobsOfArchive,
+                index: "jobs_archive (archive=? AND state=? AND waiting=?)"),
+            Expectation(name: "pinned until", query: Pages.pinnedUntil, index: "jobs_archive (archive=? AND state=?)"),
+            Expectation(name: "unpin archives", query: Pages.unpinArchives, index: "archives_pinned (vault=?)"),
+            Expectation(name: "expired jobs", query: Pages.expiredJobs, index: "jobs_expiry (expires<?)"),
+            Expectation(
+                name: "staged range", query: Pages.stagedRange,
+                index: "staged_range (archive=? AND range_first=? AND range_last=?)"),
+            Expectation(name: "doomed blobs", query: Pages.doomedBlobs, index: "doomed_due (not_before<?)"),
+        ]
+        + (1..<16).map { mask in
+            let everything: [JobRow.State] = [.queued, .leased, .succeeded, .failed]
+            let states = Set(everything.enumerated().filter { mask & (1 << $0.offset) != 0 }.map(\.element))
+            return Expectation(
+                name: "jobs in \(states.count) states, \(mask)", query: Pages.jobs(states),
+                index: "jobs_page (vault=? AND state=? AND (created,uid)>(?,?))")
+        }
 
     @Test(arguments: pages)
     func walksAnIndexWithoutASort(_ page: Expectation) async throws {

@@ -25,7 +25,8 @@ import VaultModel
                             for round in 0..<each {
                                 try await catalog.doom([
                                     DoomedBlob(
-                                        id: "vaults/000000000001/0123456789abcdef/archives/ab/\(caller)-\(round)", store: .cold,
+                                        id: "vaults/000000000001/0123456789abcdef/archives/ab/\(caller)-\(round)",
+                                        store: .cold,
                                         notBefore: Timestamp(milliseconds: Int64(round)))
                                 ])
                             }

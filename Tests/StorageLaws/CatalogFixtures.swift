@@ -26,7 +26,8 @@ struct CatalogFixtures {
 
     mutating func account(_ number: Int = 1, generation: UInt64 = 1, master: UInt32 = 1) throws -> AccountRow {
         AccountRow(
-            id: try accountID(number), state: .active, created: Self.time(Int64(number)), generation: generation, masterVersion: master)
+            id: try accountID(number), state: .active, created: Self.time(Int64(number)), generation: generation,
+            masterVersion: master)
     }
 
     mutating func accessKey(_ id: String, of account: AccountID) -> AccessKeyRow {
@@ -38,9 +39,12 @@ struct CatalogFixtures {
     ) throws -> VaultRow {
         let location = VaultLocation(
             account: try accountID(account), region: try #require(Region(region)), name: try #require(VaultName(name)))
-        let wraps = keys.map { VaultKeyWrap(version: $0, created: Self.time(2), masterVersion: 1, wrapped: choices.bytes(72)) }
+        let wraps = keys.map {
+            VaultKeyWrap(version: $0, created: Self.time(2), masterVersion: 1, wrapped: choices.bytes(72))
+        }
         return VaultRow(
-            uid: choices.uid(), location: location, state: .active, created: Self.time(3), generation: 1, compression: "lz4", keys: wraps,
+            uid: choices.uid(), location: location, state: .active, created: Self.time(3), generation: 1,
+            compression: "lz4", keys: wraps,
             settings: sealed(2))
     }
 
@@ -49,7 +53,8 @@ struct CatalogFixtures {
     ) -> ArchiveRow {
         let uid: ArchiveUID = choices.uid()
         return ArchiveRow(
-            uid: uid, id: "archive-\(uid)", vault: vault, state: .stored, created: Self.time(created), size: size, partCount: 3,
+            uid: uid, id: "archive-\(uid)", vault: vault, state: .stored, created: Self.time(created), size: size,
+            partCount: 3,
             generation: 4, keyVersion: keyVersion, sealed: sealed())
     }
 
@@ -57,8 +62,10 @@ struct CatalogFixtures {
         let uid: UploadUID = choices.uid()
         let archive: ArchiveUID = choices.uid()
         return UploadRow(
-            uid: uid, id: "upload-\(uid)", vault: vault, archive: archive, archiveID: "archive-\(archive)", state: .open,
-            created: Self.time(created), lastActivity: Self.time(created), partBytes: 1 << 20, generation: 1, keyVersion: keyVersion,
+            uid: uid, id: "upload-\(uid)", vault: vault, archive: archive, archiveID: "archive-\(archive)",
+            state: .open,
+            created: Self.time(created), lastActivity: Self.time(created), partBytes: 1 << 20, generation: 1,
+            keyVersion: keyVersion,
             revision: 0, wrappedDataKey: choices.bytes(88), sealed: sealed())
     }
 
@@ -73,17 +80,22 @@ struct CatalogFixtures {
     ) throws -> JobRow {
         let uid: JobUID = choices.uid()
         return JobRow(
-            uid: uid, id: "job-\(uid)", vault: archive.vault, account: try accountID(account), action: .archiveRetrieval,
+            uid: uid, id: "job-\(uid)", vault: archive.vault, account: try accountID(account),
+            action: .archiveRetrieval,
             tier: "Standard", state: .queued, created: Self.time(created), notBefore: Self.time(notBefore ?? created),
             deadline: Self.time(deadline), archive: archive.uid, archiveID: archive.id, archiveSize: archive.size,
             range: ByteRange.whole(size: archive.size), sealed: sealed())
     }
 
-    mutating func inventory(of vault: VaultUID, account: Int = 1, created: Int64 = 20, deadline: Int64 = 1000) throws -> JobRow {
+    mutating func inventory(of vault: VaultUID, account: Int = 1, created: Int64 = 20, deadline: Int64 = 1000) throws
+        -> JobRow
+    {
         let uid: JobUID = choices.uid()
         return JobRow(
-            uid: uid, id: "job-\(uid)", vault: vault, account: try accountID(account), action: .inventoryRetrieval, tier: nil,
-            state: .queued, created: Self.time(created), notBefore: Self.time(created), deadline: Self.time(deadline), archive: nil,
+            uid: uid, id: "job-\(uid)", vault: vault, account: try accountID(account), action: .inventoryRetrieval,
+            tier: nil,
+            state: .queued, created: Self.time(created), notBefore: Self.time(created), deadline: Self.time(deadline),
+            archive: nil,
             archiveID: nil, archiveSize: nil, range: nil, sealed: sealed())
     }
 
@@ -128,7 +140,9 @@ struct FurnishedCatalog {
         return archive
     }
 
-    mutating func openUpload(created: Int64 = 10, parts: UInt32 = 0) async throws -> (upload: UploadRow, parts: [PartRow]) {
+    mutating func openUpload(created: Int64 = 10, parts: UInt32 = 0) async throws -> (
+        upload: UploadRow, parts: [PartRow]
+    ) {
         let upload = fixtures.upload(in: vault.uid, created: created)
         #expect(try await catalog.insertUpload(upload))
         var stored: [PartRow] = []

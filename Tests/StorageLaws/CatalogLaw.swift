@@ -34,6 +34,7 @@ public struct CatalogLaw: Sendable, CustomTestStringConvertible {
 
     /// Every law there is.
     public static let all: [CatalogLaw] =
-        accounts + vaults + vaultDeletions + archives + archivePurges + uploads + parts + jobs + jobLeases + jobOutcomes + service
+        accounts + vaults + vaultDeletions + archives + archivePurges + uploads + parts + jobs + jobLeases + jobOutcomes
+        + service
         + models
 }

@@ -29,7 +29,9 @@ extension CatalogLaw {
             #expect(try await catalog.parts(upload.uid, from: 0, limit: 10).isEmpty)
             #expect(try await catalog.uploads(vault: furnished.vault.uid, after: nil, limit: 10).isEmpty)
             // The parts are the archive's now.
-            #expect(try await furnished.doomed().isDisjoint(with: parts.map { DoomedBlob(id: $0.blob, store: .cold, notBefore: .now(11)) }))
+            #expect(
+                try await furnished.doomed().isDisjoint(
+                    with: parts.map { DoomedBlob(id: $0.blob, store: .cold, notBefore: .now(11)) }))
             #expect(try await furnished.doomed().isEmpty)
             archive = furnished.fixtures.archive(in: furnished.vault.uid)
             #expect(try await catalog.commitArchive(archive, from: (upload.uid, 2)) == .uploadClosed(.completed))
@@ -51,10 +53,14 @@ extension CatalogLaw {
             #expect(try await catalog.parts(upload.uid, from: 0, limit: 10).count == 1)
             #expect(try await catalog.vault(furnished.vault.uid)?.archiveCount == 1)
         },
-        CatalogLaw("archives page by creation and uid, through ties, with a window that includes its start and not its end") { catalog in
+        CatalogLaw(
+            "archives page by creation and uid, through ties, with a window that includes its start and not its end"
+        ) { catalog in
             var furnished = try await FurnishedCatalog(catalog)
             var stored: [ArchiveRow] = []
-            for created: Int64 in [30, 10, 20, 20, 20, 40, 20, 50] { stored.append(try await furnished.storeArchive(created: created)) }
+            for created: Int64 in [30, 10, 20, 20, 20, 40, 20, 50] {
+                stored.append(try await furnished.storeArchive(created: created))
+            }
             let ordered = stored.sorted { ($0.created, $0.uid) < ($1.created, $1.uid) }
             let vault = furnished.vault.uid
             var walked: [ArchiveRow] = []
@@ -66,16 +72,24 @@ extension CatalogLaw {
                 position = ArchivePosition(created: last.created, uid: last.uid)
             }
             #expect(walked == ordered)
-            let window = try await catalog.archives(vault: vault, after: nil, from: .now(20), until: .now(40), limit: 100)
+            let window = try await catalog.archives(
+                vault: vault, after: nil, from: .now(20), until: .now(40), limit: 100)
             #expect(window == ordered.filter { $0.created >= .now(20) && $0.created < .now(40) })
             let inside = ArchivePosition(created: ordered[2].created, uid: ordered[2].uid)
-            let rest = try await catalog.archives(vault: vault, after: inside, from: .now(20), until: .now(31), limit: 100)
+            let rest = try await catalog.archives(
+                vault: vault, after: inside, from: .now(20), until: .now(31), limit: 100)
             #expect(rest == Array(ordered[3...5]))
             let early = ArchivePosition(created: ordered[0].created, uid: ordered[0].uid)
-            #expect(try await catalog.archives(vault: vault, after: early, from: .now(30), until: nil, limit: 1) == [ordered[5]])
+            #expect(
+                try await catalog.archives(vault: vault, after: early, from: .now(30), until: nil, limit: 1) == [
+                    ordered[5]
+                ])
             #expect(try await catalog.archives(vault: vault, after: nil, from: .now(51), until: nil, limit: 9).isEmpty)
             #expect(try await catalog.archives(vault: vault, after: nil, from: nil, until: .now(10), limit: 9).isEmpty)
-            #expect(try await catalog.archives(vault: furnished.fixtures.choices.uid(), after: nil, from: nil, until: nil, limit: 9).isEmpty)
+            #expect(
+                try await catalog.archives(
+                    vault: furnished.fixtures.choices.uid(), after: nil, from: nil, until: nil, limit: 9
+                ).isEmpty)
         },
         CatalogLaw("an archive is deleted once, leaves every list and count, and keeps its row") { catalog in
             var furnished = try await FurnishedCatalog(catalog)
@@ -83,12 +97,14 @@ extension CatalogLaw {
             let kept = try await furnished.storeArchive(size: 11)
             #expect(try await catalog.deleteArchive(archive.uid, at: .now(70), purgeAfter: .now(90)))
             #expect(try await !catalog.deleteArchive(archive.uid, at: .now(71), purgeAfter: .now(91)))
-            #expect(try await !catalog.deleteArchive(furnished.fixtures.choices.uid(), at: .now(71), purgeAfter: .now(91)))
+            #expect(
+                try await !catalog.deleteArchive(furnished.fixtures.choices.uid(), at: .now(71), purgeAfter: .now(91)))
             let row = try #require(try await catalog.archive(archive.uid))
             #expect(row.state == .deleted)
             #expect(row.deleted == .now(70))
             #expect(row.purgeAfter == .now(90))
-            #expect(try await catalog.archives(vault: archive.vault, after: nil, from: nil, until: nil, limit: 9) == [kept])
+            #expect(
+                try await catalog.archives(vault: archive.vault, after: nil, from: nil, until: nil, limit: 9) == [kept])
             let vault = try #require(try await catalog.vault(archive.vault))
             #expect(vault.archiveCount == 1)
             #expect(vault.totalBytes == 11)
@@ -97,7 +113,8 @@ extension CatalogLaw {
     ]
 
     static let archivePurges: [CatalogLaw] = [
-        CatalogLaw("a deleted archive is purgeable when its grace has ended, in order, and gone after its removal") { catalog in
+        CatalogLaw("a deleted archive is purgeable when its grace has ended, in order, and gone after its removal") {
+            catalog in
             var furnished = try await FurnishedCatalog(catalog)
             let (late, soon) = (try await furnished.storeArchive(), try await furnished.storeArchive())
             #expect(try await catalog.deleteArchive(late.uid, at: .now(20), purgeAfter: .now(90)))
@@ -112,7 +129,8 @@ extension CatalogLaw {
             let stored = try await furnished.storeArchive()
             await expectCode(.conflict) { try await catalog.removeArchive(stored.uid) }
         },
-        CatalogLaw("an unexpired output in place holds back the purge; a staged, failed or unfinished one does not") { catalog in
+        CatalogLaw("an unexpired output in place holds back the purge; a staged, failed or unfinished one does not") {
+            catalog in
             var furnished = try await FurnishedCatalog(catalog)
             let pinned = try await furnished.storeArchive()
             _ = try await furnished.succeed(try furnished.fixtures.retrieval(of: pinned), expires: 500)
@@ -126,7 +144,8 @@ extension CatalogLaw {
             }
             #expect(try await catalog.purgeableArchives(at: .now(300), limit: 10).map(\.uid) == [free.uid])
             #expect(try await catalog.purgeableArchives(at: .now(499), limit: 10).map(\.uid) == [free.uid])
-            #expect(Set(try await catalog.purgeableArchives(at: .now(500), limit: 10).map(\.uid)) == [free.uid, pinned.uid])
+            #expect(
+                Set(try await catalog.purgeableArchives(at: .now(500), limit: 10).map(\.uid)) == [free.uid, pinned.uid])
         },
     ]
 }

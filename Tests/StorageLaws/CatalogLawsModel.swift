@@ -40,10 +40,12 @@ extension CatalogLaw {
                         for step in 0..<60 {
                             if step % 3 == 2, let index = mine.indices.randomElement(using: &fixtures.choices) {
                                 let gone = mine.remove(at: index)
-                                let deleted = try await catalog.deleteArchive(gone.uid, at: .now(Int64(step)), purgeAfter: .now(900))
+                                let deleted = try await catalog.deleteArchive(
+                                    gone.uid, at: .now(Int64(step)), purgeAfter: .now(900))
                                 #expect(deleted)
                             } else {
-                                let archive = fixtures.archive(in: vault, created: Int64(step), size: UInt64(step * worker))
+                                let archive = fixtures.archive(
+                                    in: vault, created: Int64(step), size: UInt64(step * worker))
                                 let outcome = try await catalog.commitArchive(archive, from: nil)
                                 #expect(outcome == .stored)
                                 mine.append(archive)
@@ -123,7 +125,9 @@ extension CatalogLaw {
             }
         }
         for vault in vaults {
-            let expected = model.stored[vault, default: [:]].values.sorted { ($0.created, $0.uid) < ($1.created, $1.uid) }
+            let expected = model.stored[vault, default: [:]].values.sorted {
+                ($0.created, $0.uid) < ($1.created, $1.uid)
+            }
             let row = try #require(try await catalog.vault(vault))
             #expect(row.archiveCount == UInt64(expected.count), "seed \(seed)")
             #expect(row.totalBytes == expected.reduce(0) { $0 + $1.size }, "seed \(seed)")

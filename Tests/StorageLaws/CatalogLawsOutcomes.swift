@@ -18,7 +18,10 @@ extension CatalogLaw {
             #expect(row == expected)
             let epoch = try await catalog.beginEpoch()
             #expect(try await catalog.runnableJobs(at: .now(10_000), limit: 9).isEmpty)
-            #expect(try await catalog.claimJobs(like: job.uid, epoch: epoch, at: .now(10_000), leaseUntil: .now(20_000), limit: 9).isEmpty)
+            #expect(
+                try await catalog.claimJobs(
+                    like: job.uid, epoch: epoch, at: .now(10_000), leaseUntil: .now(20_000), limit: 9
+                ).isEmpty)
             #expect(try await catalog.renewLeases([job.uid], epoch: epoch, leaseUntil: .now(20_000)).isEmpty)
             try await catalog.releaseJobs([job.uid], epoch: epoch)
             let other = furnished.fixtures.finished(finished, as: .failed)
@@ -30,14 +33,16 @@ extension CatalogLaw {
             #expect(try await catalog.expireJobs(at: .now(499), limit: 9) == 0)
             #expect(try await catalog.job(job.uid) == row)
         },
-        CatalogLaw("a retrieval of an archive deleted meanwhile cannot succeed, in place or staged, but can fail") { catalog in
+        CatalogLaw("a retrieval of an archive deleted meanwhile cannot succeed, in place or staged, but can fail") {
+            catalog in
             var furnished = try await FurnishedCatalog(catalog)
             let archive = try await furnished.storeArchive()
             let job = try furnished.fixtures.retrieval(of: archive)
             #expect(try await catalog.insertJob(job))
             let epoch = try await catalog.beginEpoch()
             let held = try #require(
-                try await catalog.claimJobs(like: job.uid, epoch: epoch, at: .now(50), leaseUntil: .now(90), limit: 1).first)
+                try await catalog.claimJobs(like: job.uid, epoch: epoch, at: .now(50), leaseUntil: .now(90), limit: 1)
+                    .first)
             #expect(try await catalog.deleteArchive(archive.uid, at: .now(55), purgeAfter: .now(60)))
             let staged = furnished.fixtures.staged(for: job)
             let inPlace = furnished.fixtures.finished(held)
@@ -50,7 +55,9 @@ extension CatalogLaw {
             #expect(try await catalog.finishJob(failed, epoch: epoch, staged: nil) == .finished)
             #expect(try await catalog.job(job.uid)?.state == .failed)
         },
-        CatalogLaw("a staged object is inserted once, shared, found by its range, and doomed with the last job that needs it") { catalog in
+        CatalogLaw(
+            "a staged object is inserted once, shared, found by its range, and doomed with the last job that needs it"
+        ) { catalog in
             var furnished = try await FurnishedCatalog(catalog)
             let archive = try await furnished.storeArchive()
             let range = try #require(ByteRange.whole(size: archive.size))
@@ -82,21 +89,25 @@ extension CatalogLaw {
             #expect(try await catalog.insertJob(second))
             let epoch = try await catalog.beginEpoch()
             let held = try #require(
-                try await catalog.claimJobs(like: second.uid, epoch: epoch, at: .now(50), leaseUntil: .now(900), limit: 1).first)
+                try await catalog.claimJobs(
+                    like: second.uid, epoch: epoch, at: .now(50), leaseUntil: .now(900), limit: 1
+                ).first)
             #expect(try await catalog.expireJobs(at: .now(500), limit: 9) == 1)
             let finished = furnished.fixtures.finished(held, staged: staged.uid)
             await expectCode(.conflict) { _ = try await catalog.finishJob(finished, epoch: epoch, staged: nil) }
             #expect(try await catalog.job(second.uid) == held)
             #expect(try await furnished.doomed().count == 1)
         },
-        CatalogLaw("jobs expire in order of expiry, at most as many as asked for, and unfinished ones never") { catalog in
+        CatalogLaw("jobs expire in order of expiry, at most as many as asked for, and unfinished ones never") {
+            catalog in
             var furnished = try await FurnishedCatalog(catalog)
             let vault = furnished.vault.uid
             let queued = try furnished.fixtures.inventory(of: vault)
             #expect(try await catalog.insertJob(queued))
             var finished: [JobRow] = []
             for expires: Int64 in [300, 200, 400] {
-                finished.append(try await furnished.succeed(try furnished.fixtures.inventory(of: vault), expires: expires))
+                finished.append(
+                    try await furnished.succeed(try furnished.fixtures.inventory(of: vault), expires: expires))
             }
             #expect(try await catalog.expireJobs(at: .now(199), limit: 9) == 0)
             #expect(try await catalog.expireJobs(at: .now(900), limit: 2) == 2)
@@ -111,7 +122,8 @@ extension CatalogLaw {
     static let service: [CatalogLaw] = [
         CatalogLaw("doomed blobs come due in order and are forgotten by name and store") { catalog in
             let blobs = [
-                DoomedBlob(id: "b", store: .cold, notBefore: .now(30)), DoomedBlob(id: "a", store: .cold, notBefore: .now(20)),
+                DoomedBlob(id: "b", store: .cold, notBefore: .now(30)),
+                DoomedBlob(id: "a", store: .cold, notBefore: .now(20)),
                 DoomedBlob(id: "a", store: .warm, notBefore: .now(40)),
             ]
             try await catalog.doom(blobs)
@@ -140,9 +152,13 @@ extension CatalogLaw {
         CatalogLaw("key references count every row that needs the key, through its whole life") { catalog in
             var furnished = try await FurnishedCatalog(catalog)
             let vault = furnished.vault.uid
-            try await catalog.putAccount(try furnished.fixtures.account(1, master: 1), accessKeys: [], expectedGeneration: nil)
-            try await catalog.putAccount(try furnished.fixtures.account(2, master: 2), accessKeys: [], expectedGeneration: nil)
-            var versions: [UInt32: UInt64] { get async throws { try await catalog.keyReferences().vaults[vault] ?? [:] } }
+            try await catalog.putAccount(
+                try furnished.fixtures.account(1, master: 1), accessKeys: [], expectedGeneration: nil)
+            try await catalog.putAccount(
+                try furnished.fixtures.account(2, master: 2), accessKeys: [], expectedGeneration: nil)
+            var versions: [UInt32: UInt64] {
+                get async throws { try await catalog.keyReferences().vaults[vault] ?? [:] }
+            }
             #expect(try await catalog.keyReferences() == KeyReferences(master: [1: 2, 2: 1], vaults: [:]))
             let old = furnished.fixtures.archive(in: vault, keyVersion: 1)
             let new = furnished.fixtures.archive(in: vault, keyVersion: 2)

@@ -9,14 +9,18 @@ extension CatalogLaw {
         CatalogLaw("open uploads page by creation and uid; closed ones are not among them") { catalog in
             var furnished = try await FurnishedCatalog(catalog)
             var open: [UploadRow] = []
-            for created: Int64 in [30, 10, 20, 20, 20] { open.append(try await furnished.openUpload(created: created).upload) }
+            for created: Int64 in [30, 10, 20, 20, 20] {
+                open.append(try await furnished.openUpload(created: created).upload)
+            }
             #expect(try await catalog.upload(open[0].uid) == open[0])
             let ordered = open.sorted { ($0.created, $0.uid) < ($1.created, $1.uid) }
             let first = try await catalog.uploads(vault: furnished.vault.uid, after: nil, limit: 2)
             #expect(first == Array(ordered[..<2]))
             // The row to continue after may have been closed meanwhile.
             #expect(try await catalog.abortUpload(ordered[1].uid, generation: 2, at: .now(40)) == .aborted)
-            #expect(try await catalog.uploads(vault: furnished.vault.uid, after: ordered[1].uid, limit: 9) == Array(ordered[2...]))
+            #expect(
+                try await catalog.uploads(vault: furnished.vault.uid, after: ordered[1].uid, limit: 9)
+                    == Array(ordered[2...]))
             let unknown: UploadUID = furnished.fixtures.choices.uid()
             let vault = furnished.vault.uid
             await expectCode(.notFound) { _ = try await catalog.uploads(vault: vault, after: unknown, limit: 9) }
@@ -26,7 +30,9 @@ extension CatalogLaw {
             let (upload, parts) = try await furnished.openUpload(parts: 3)
             #expect(try await catalog.abortUpload(upload.uid, generation: 6, at: .now(40)) == .aborted)
             #expect(try await catalog.abortUpload(upload.uid, generation: 7, at: .now(50)) == .alreadyAborted)
-            #expect(try await furnished.doomed() == Set(parts.map { DoomedBlob(id: $0.blob, store: .cold, notBefore: .now(40)) }))
+            #expect(
+                try await furnished.doomed()
+                    == Set(parts.map { DoomedBlob(id: $0.blob, store: .cold, notBefore: .now(40)) }))
             let row = try #require(try await catalog.upload(upload.uid))
             #expect(row.state == .aborted)
             #expect(row.generation == 6)
@@ -35,7 +41,8 @@ extension CatalogLaw {
             let archive = furnished.fixtures.archive(in: furnished.vault.uid)
             #expect(try await catalog.commitArchive(archive, from: (completed.uid, 0)) == .stored)
             #expect(try await catalog.abortUpload(completed.uid, generation: 2, at: .now(60)) == .completed)
-            #expect(try await catalog.abortUpload(furnished.fixtures.choices.uid(), generation: 2, at: .now(60)) == .absent)
+            #expect(
+                try await catalog.abortUpload(furnished.fixtures.choices.uid(), generation: 2, at: .now(60)) == .absent)
         },
         CatalogLaw("idle uploads are the open ones without a part for long, longest first") { catalog in
             var furnished = try await FurnishedCatalog(catalog)
@@ -71,7 +78,9 @@ extension CatalogLaw {
     ]
 
     static let parts: [CatalogLaw] = [
-        CatalogLaw("of two writes of one part the higher number wins in either order, and the loser's blob is doomed at once") { catalog in
+        CatalogLaw(
+            "of two writes of one part the higher number wins in either order, and the loser's blob is doomed at once"
+        ) { catalog in
             var furnished = try await FurnishedCatalog(catalog)
             let (upload, _) = try await furnished.openUpload(created: 10)
             let writes = (1...3).map { furnished.fixtures.part(of: upload.uid, 4, number: UInt64($0)) }
@@ -81,7 +90,9 @@ extension CatalogLaw {
             #expect(try await furnished.doomed() == [DoomedBlob(id: writes[0].blob, store: .cold, notBefore: .now(21))])
             #expect(try await catalog.commitPart(writes[2], at: .now(22)) == .stored)
             #expect(try await catalog.part(upload.uid, index: 4) == writes[2])
-            #expect(try await furnished.doomed().contains(DoomedBlob(id: writes[1].blob, store: .cold, notBefore: .now(22))))
+            #expect(
+                try await furnished.doomed().contains(DoomedBlob(id: writes[1].blob, store: .cold, notBefore: .now(22)))
+            )
             let row = try #require(try await catalog.upload(upload.uid))
             #expect(row.revision == 2)
             #expect(row.lastActivity == .now(22))
@@ -100,7 +111,8 @@ extension CatalogLaw {
             _ = try await catalog.abortUpload(upload.uid, generation: 2, at: .now(20))
             let unknown: UploadUID = furnished.fixtures.choices.uid()
             for uid in [upload.uid, unknown] {
-                #expect(try await catalog.commitPart(furnished.fixtures.part(of: uid, 0), at: .now(30)) == .uploadClosed)
+                #expect(
+                    try await catalog.commitPart(furnished.fixtures.part(of: uid, 0), at: .now(30)) == .uploadClosed)
                 #expect(try await catalog.part(uid, index: 0) == nil)
             }
             #expect(try await furnished.doomed().isEmpty)

@@ -16,11 +16,14 @@ extension CatalogLaw {
             #expect(try await catalog.createVault(again, limit: 10) == .exists(vault))
             #expect(try await catalog.vault(again.uid) == nil)
             // Case, region and account each make another vault.
-            for other in [try fixtures.vault("Photos"), try fixtures.vault(region: "eu-west-1"), try fixtures.vault(account: 2)] {
+            for other in [
+                try fixtures.vault("Photos"), try fixtures.vault(region: "eu-west-1"), try fixtures.vault(account: 2),
+            ] {
                 #expect(try await catalog.createVault(other, limit: 10) == .created)
             }
         },
-        CatalogLaw("the limit of vaults holds per account and region, and an existing vault is found at the limit") { catalog in
+        CatalogLaw("the limit of vaults holds per account and region, and an existing vault is found at the limit") {
+            catalog in
             var fixtures = CatalogFixtures()
             let first = try fixtures.vault("a")
             #expect(try await catalog.createVault(first, limit: 2) == .created)
@@ -36,7 +39,8 @@ extension CatalogLaw {
             for name in ["b", "a", "Z", "_", "a.b", "a-b", "0", "gone"] {
                 #expect(try await catalog.createVault(try fixtures.vault(name), limit: 100) == .created)
             }
-            #expect(try await catalog.createVault(try fixtures.vault("aa", region: "eu-west-1"), limit: 100) == .created)
+            #expect(
+                try await catalog.createVault(try fixtures.vault("aa", region: "eu-west-1"), limit: 100) == .created)
             let gone = try #require(try await catalog.vault(at: try fixtures.vault("gone").location))
             _ = try await catalog.beginVaultDeletion(gone.uid)
             let (account, region) = (gone.location.account, gone.location.region)
@@ -89,7 +93,8 @@ extension CatalogLaw {
     ]
 
     static let vaultDeletions: [CatalogLaw] = [
-        CatalogLaw("a vault with a stored archive is not deleted; once it is empty, deletion begins and stays begun") { catalog in
+        CatalogLaw("a vault with a stored archive is not deleted; once it is empty, deletion begins and stays begun") {
+            catalog in
             var furnished = try await FurnishedCatalog(catalog)
             let uid = furnished.vault.uid
             let archive = try await furnished.storeArchive()
@@ -123,7 +128,8 @@ extension CatalogLaw {
                 try await catalog.finishVaultDeletion(furnished.vault.uid, generation: 2, at: .now(40))
             }
         },
-        CatalogLaw("finishing a deletion frees the name, forgets jobs and uploads, and dooms their blobs at once") { catalog in
+        CatalogLaw("finishing a deletion frees the name, forgets jobs and uploads, and dooms their blobs at once") {
+            catalog in
             var furnished = try await FurnishedCatalog(catalog)
             let archive = try await furnished.storeArchive()
             let (upload, parts) = try await furnished.openUpload(parts: 3)
