@@ -61,7 +61,7 @@ let package = Package(
         .target(name: "VaultModel", dependencies: ["Cryptography", "TreeHash"], swiftSettings: house),
         .target(
             name: "SealedArchive",
-            dependencies: ["CanonicalJSON", "Compression", "Cryptography", "TreeHash", "VaultModel"], swiftSettings: house),
+            dependencies: ["CanonicalJSON", "Compression", "Cryptography", "TreeHash"], swiftSettings: house),
         .target(name: "RequestSignature", dependencies: ["Cryptography"], swiftSettings: house),
 
         // MARK: contracts
@@ -69,7 +69,8 @@ let package = Package(
         .target(name: "Storage", dependencies: ["Cryptography", "VaultModel", nio], swiftSettings: house),
 
         // MARK: adapters
-        .target(name: "PosixDisk", dependencies: ["Storage", "Execution", nio], swiftSettings: unsafeRoom),
+        .target(
+            name: "PosixDisk", dependencies: ["Storage", "Execution", "Cryptography", "VaultModel", nio], swiftSettings: unsafeRoom),
         .target(name: "FileBlobStore", dependencies: ["Storage", "VaultModel", nio], swiftSettings: house),
         .target(name: "FileKeyCustody", dependencies: ["Storage", "Cryptography", "VaultModel", nio], swiftSettings: house),
         .target(
@@ -96,11 +97,16 @@ let package = Package(
             name: "GlacierAPI",
             dependencies: [
                 "CanonicalJSON", "Cryptography", "RequestSignature", "TreeHash", "VaultEngine", "VaultModel", nio, logging,
-                metrics, .product(name: "NIOHTTP1", package: "swift-nio"),
+                metrics, lifecycle, .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + hummingbird, swiftSettings: house),
         .target(
             name: "AdminAPI",
-            dependencies: ["CanonicalJSON", "Observability", "VaultEngine", "VaultModel", nio, logging] + hummingbird,
+            dependencies: [
+                "CanonicalJSON", "Observability", "VaultEngine", "VaultModel", nio, logging, metrics, lifecycle,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ] + hummingbird,
             swiftSettings: house),
         .target(
             name: "VaultClient",
@@ -124,5 +130,65 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ] + hummingbird, swiftSettings: house),
+
+        // MARK: tests: each room's own, and the law suites that any adapter runs
+        .target(
+            name: "StorageLaws", dependencies: ["Storage", "Cryptography", "VaultModel", nio], path: "Tests/StorageLaws",
+            swiftSettings: house),
+        .testTarget(name: "CanonicalJSONTests", dependencies: ["CanonicalJSON"], swiftSettings: house),
+        .testTarget(name: "CryptographyTests", dependencies: ["Cryptography", "CanonicalJSON"], swiftSettings: house),
+        .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: house),
+        .testTarget(name: "TreeHashTests", dependencies: ["TreeHash", "Cryptography"], swiftSettings: house),
+        .testTarget(
+            name: "SealedArchiveTests",
+            dependencies: ["SealedArchive", "TreeHash", "Cryptography", "CanonicalJSON", "Compression"], swiftSettings: house),
+        .testTarget(name: "RequestSignatureTests", dependencies: ["RequestSignature", "Cryptography"], swiftSettings: house),
+        .testTarget(name: "ExecutionTests", dependencies: ["Execution"], swiftSettings: house),
+        .testTarget(
+            name: "PosixDiskTests",
+            dependencies: ["PosixDisk", "Execution", "Storage", "StorageLaws", "VaultModel", "Cryptography", nio],
+            swiftSettings: house),
+        .testTarget(
+            name: "FileBlobStoreTests", dependencies: ["FileBlobStore", "PosixDisk", "Execution", "Storage", "StorageLaws", nio],
+            swiftSettings: house),
+        .testTarget(
+            name: "FileKeyCustodyTests",
+            dependencies: ["FileKeyCustody", "PosixDisk", "Execution", "Storage", "StorageLaws", "Cryptography"],
+            swiftSettings: house),
+        .testTarget(
+            name: "SQLiteCatalogTests",
+            dependencies: [
+                "SQLiteCatalog", "Execution", "Storage", "StorageLaws", "VaultModel", .product(name: "GRDB", package: "GRDB.swift"),
+            ], swiftSettings: house),
+        .testTarget(
+            name: "VaultModelTests", dependencies: ["VaultModel", "Cryptography", "CanonicalJSON"], swiftSettings: house),
+        .testTarget(
+            name: "VaultEngineTests",
+            dependencies: [
+                "VaultEngine", "CanonicalJSON", "Cryptography", "Execution", "FileBlobStore", "FileKeyCustody", "PosixDisk",
+                "SQLiteCatalog", "SealedArchive", "Storage", "StorageLaws", "TreeHash", "VaultModel", nio, logging,
+            ], swiftSettings: house),
+        .testTarget(name: "ObservabilityTests", dependencies: ["Observability", logging, metrics], swiftSettings: house),
+        .testTarget(name: "ServiceConfigurationTests", dependencies: ["ServiceConfiguration"], swiftSettings: house),
+        .testTarget(
+            name: "VaultClientTests",
+            dependencies: [
+                "VaultClient", "Cryptography", "RequestSignature", "TreeHash", nio,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ], swiftSettings: house),
+        .testTarget(
+            name: "GlacierAPITests",
+            dependencies: [
+                "GlacierAPI", "CanonicalJSON", "Cryptography", "RequestSignature", "TreeHash", "VaultEngine", "VaultModel", nio,
+                nioPosix, logging, metrics, lifecycle, .product(name: "NIOHTTP1", package: "swift-nio"),
+            ], swiftSettings: house),
+        .testTarget(
+            name: "AdminAPITests",
+            dependencies: [
+                "AdminAPI", "CanonicalJSON", "Observability", "VaultEngine", "VaultModel", nio, nioPosix, logging, metrics, lifecycle,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ], swiftSettings: house),
     ]
 )

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Cryptography
+import Execution
+import FileKeyCustody
+import Logging
+import NIOCore
+import PosixDisk
+import SQLiteCatalog
+import Storage
+import VaultEngine
+import VaultModel
+
+/// Adapters and engine put together over one data directory, locked for this process: the composition root.
+struct OpenedVault: Sendable {
+    let engine: VaultEngine
+    let catalog: SQLiteCatalog
+    private let compute: BlockingPool
+    private let lock: DirectoryLock
+
+    /// Opens everything or throws with nothing changed. `logger` gets what an operator would want to know tomorrow.
+    static func open(
+        _ directory: DataDirectory, rootKeyFile: String, configuration: EngineConfiguration, reserveBytes: UInt64, lock: DirectoryLock,
+        logger: Logger
+    ) async throws -> OpenedVault {
+        let random = SystemRandomBytes()
+        let clock = SystemTimeSource()
+        let loaded = try await directory.rootKeyFile(rootKeyFile).load()
+        if let warning = loaded.warning { logger.warning("\(warning)") }
+        let keyring = try await Keyring.open(
+            files: directory.keyFiles(), root: FileKeyCustody(rootKey: loaded.key, random: random), random: random,
+            recoveryCustody: { RecoveryKeyCustody(recoveryKey: $0, random: random) })
+        let catalog = try await SQLiteCatalog.open(path: directory.catalogPath)
+        logger.notice("catalog opened", metadata: ["sqlite": "\(catalog.sqliteVersion)", "path": "\(directory.catalogPath)"])
+        let compute = BlockingPool(name: "compute", threads: System.coreCount)
+        let engine = VaultEngine(
+            configuration: configuration, catalog: catalog, cold: directory.coldStore(reserveBytes: reserveBytes),
+            warm: directory.warmStore(reserveBytes: reserveBytes), keyring: keyring, compute: compute, clock: clock, random: random,
+            logger: logger)
+        return OpenedVault(engine: engine, catalog: catalog, compute: compute, lock: lock)
+    }
+
+    func close() async {
+        await catalog.close()
+        await compute.shutdown()
+        lock.release()
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AdminAPI
+import Metrics
+import Observability
+import Storage
+import VaultEngine
+
+/// What `/health` and `/metrics` ask of the engine.
+struct ServiceStatus: Sendable {
+    let engine: VaultEngine
+
+    /// Healthy when the catalog answers and the store can be measured.
+    func health() async -> HealthReport {
+        var checks: [HealthReport.Check] = []
+        do {
+            _ = try await engine.totals()
+            checks.append(HealthReport.Check(name: "catalog", isHealthy: true, detail: "answers"))
+        } catch {
+            checks.append(HealthReport.Check(name: "catalog", isHealthy: false, detail: "\(error)"))
+        }
+        do {
+            let free = try await engine.availableBytes()
+            checks.append(
+                HealthReport.Check(
+                    name: "space", isHealthy: free > 0,
+                    detail: free > 0
+                        ? "\(free) bytes beyond the reserve" : "no room for new archives beyond the reserve; free space or grow the disk"))
+        } catch {
+            checks.append(HealthReport.Check(name: "space", isHealthy: false, detail: "\(error)"))
+        }
+        return HealthReport(version: ServiceVersion.text, checks: checks)
+    }
+
+    /// Gauges are read when somebody looks.
+    func refreshGauges() async {
+        // A failure shows in /health; the gauges keep their last values.
+        if let totals = try? await engine.totals() {
+            Gauge(label: "coldvault.vaults").record(totals.vaults)
+            Gauge(label: "coldvault.archives").record(totals.archives)
+            Gauge(label: "coldvault.archive.bytes").record(totals.bytes)
+            Gauge(label: "coldvault.open.uploads").record(totals.openUploads)
+            Gauge(label: "coldvault.queued.jobs").record(totals.queuedJobs)
+            Gauge(label: "coldvault.doomed.blobs").record(totals.doomedBlobs)
+        }
+        if let free = try? await engine.availableBytes() { Gauge(label: "coldvault.available.bytes").record(free) }
+    }
+}
+
+/// Help texts of what is measured (Docs/Operations/Metrics.md).
+enum ServiceMetrics {
+    static let descriptions = [
+        MetricDescription(name: "coldvault.vaults", help: "Vaults of all accounts."),
+        MetricDescription(name: "coldvault.archives", help: "Archives that are not deleted."),
+        MetricDescription(name: "coldvault.archive.bytes", help: "Their true bytes."),
+        MetricDescription(name: "coldvault.open.uploads", help: "Multipart uploads in progress."),
+        MetricDescription(name: "coldvault.queued.jobs", help: "Jobs that wait or run."),
+        MetricDescription(name: "coldvault.doomed.blobs", help: "Blobs that wait for their removal."),
+        MetricDescription(name: "coldvault.available.bytes", help: "Room for archives, the reserve not counted."),
+        MetricDescription(name: "coldvault.log.dropped.lines", help: "Log lines lost because standard error did not keep up."),
+        MetricDescription(name: "coldvault.requests", help: "Requests answered, by operation and status."),
+        MetricDescription(name: "coldvault.request.duration", help: "From a request's head to the end of its answer."),
+    ]
+}
