@@ -97,9 +97,11 @@ write_credentials() {
     region=$(member region "$state/init.json")
     [[ -n $key && -n $secret ]] || fail "$state/init.json is not what init prints. Remove $state to start over."
     printf '[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n' "$key" "$secret" >"$state/credentials"
+    printf '[default]\nregion = %s\n' "$region" >"$state/config"
 }
 
 start_server() {
+    : >"$work/serve.out"
     env -u COLDVAULT_QUICKSTART_DIR -u COLDVAULT_BINARY "$binary" serve --data-dir "$state/data" --root-key-file "$state/root.key" \
         --listen 127.0.0.1:0 --operator-listen off >"$work/serve.out" 2>"$state/serve.log" &
     server=$!
@@ -117,7 +119,7 @@ start_server() {
 # client VERB...: a client command with the quickstart's credentials and nothing else of the caller's AWS settings.
 client() {
     env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN -u AWS_PROFILE -u AWS_ENDPOINT_URL_GLACIER \
-        AWS_SHARED_CREDENTIALS_FILE="$state/credentials" AWS_CONFIG_FILE=/dev/null AWS_REGION="$region" \
+        AWS_SHARED_CREDENTIALS_FILE="$state/credentials" AWS_CONFIG_FILE="$state/config" AWS_REGION="$region" \
         AWS_ENDPOINT_URL="$endpoint" "$binary" "$@"
 }
 
@@ -179,7 +181,7 @@ or the client of this program, with the same variables:
   $binary archive upload --vault $vault FILE
 
 Everything is in $state: data/ (the vault), root.key and init.json (secrets; init.json holds the recovery key too,
-which a real installation writes down and keeps elsewhere), credentials, serve.log.
+which a real installation writes down and keeps elsewhere), credentials, config, serve.log.
 TEXT
 }
 
