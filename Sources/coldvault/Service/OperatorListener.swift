@@ -42,7 +42,7 @@ struct GaugeService: Service {
     let status: ServiceStatus
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 await status.refreshGauges()
                 // Cancellation ends the pause and, by the condition, the loop.
