@@ -27,6 +27,7 @@ public struct ClientError: Error, Sendable, CustomStringConvertible {
         case local
     }
 
+    /// Who must act.
     public let kind: Kind
     /// What happened, in one sentence, without secrets.
     public let message: String
@@ -47,6 +48,7 @@ public struct ClientError: Error, Sendable, CustomStringConvertible {
         case unsure
     }
 
+    /// An error of `kind`; `message` without secrets.
     public init(
         _ kind: Kind, _ message: String, remedy: String? = nil, fault: ServiceFault? = nil,
         repetition: Repetition = .useless
@@ -58,6 +60,7 @@ public struct ClientError: Error, Sendable, CustomStringConvertible {
         self.repetition = repetition
     }
 
+    /// Message, request id and remedy, as they are printed.
     public var description: String {
         var text = message
         if let fault, !fault.requestID.isEmpty { text += " (request \(fault.requestID))" }
@@ -68,15 +71,18 @@ public struct ClientError: Error, Sendable, CustomStringConvertible {
 
 /// The error document of the Glacier API together with its status and request id.
 public struct ServiceFault: Sendable, Hashable {
+    /// The HTTP status.
     public let status: Int
     /// For example `ResourceNotFoundException`; empty when the answer was not a Glacier error document.
     public let code: String
+    /// The service's text.
     public let message: String
     /// `x-amzn-RequestId`, to quote in a report; empty when absent.
     public let requestID: String
     /// `Retry-After`: how long the service asks to be left alone.
     public let retryAfter: Duration?
 
+    /// A fault as it was read from an answer.
     public init(status: Int, code: String, message: String, requestID: String, retryAfter: Duration? = nil) {
         self.status = status
         self.code = code

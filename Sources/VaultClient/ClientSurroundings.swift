@@ -11,6 +11,7 @@ public struct ClientSurroundings: Sendable {
     /// Remarks for the person: retries, resumptions. Never a secret.
     public var remark: @Sendable (String) -> Void
 
+    /// Surroundings made of these four; see the properties.
     public init(
         secondsSince1970: @escaping @Sendable () -> Int64,
         pause: @escaping @Sendable (Duration) async throws -> Void,

@@ -5,7 +5,9 @@ import NIOHTTP1
 
 /// What the service answers when an archive is stored.
 public struct StoredArchive: Sendable, Hashable {
+    /// The only name the archive has.
     public let archiveID: String
+    /// Its path at the service.
     public let location: String
     /// As the service computed it; nil when it did not say.
     public let treeHash: SHA256Digest?

@@ -5,17 +5,21 @@ import NIOHTTP1
 
 /// What InitiateJob is asked to do.
 public struct JobOrder: Sendable, Hashable {
+    /// What the job brings.
     public enum Work: Sendable, Hashable {
         /// The bytes of an archive; `range` nil for all of them.
         case archive(id: String, range: Range<UInt64>?)
         case inventory(format: InventoryFormat)
     }
 
+    /// What the job brings.
     public let work: Work
     /// `Expedited`, `Standard` or `Bulk`; nil leaves it to the service.
     public let tier: String?
+    /// Kept with the job; empty for none.
     public let description: String
 
+    /// An order; nothing is checked before it is sent.
     public init(_ work: Work, tier: String? = nil, description: String = "") {
         self.work = work
         self.tier = tier

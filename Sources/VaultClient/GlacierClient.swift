@@ -12,12 +12,15 @@ import RequestSignature
 /// A value, free to copy and to use from many tasks. All methods throw ``ClientError`` and `CancellationError`, nothing
 /// else.
 public struct GlacierClient: Sendable {
+    /// Where to, as whom, in which region.
     public let settings: ClientSettings
+    /// How often and after what pause a request is repeated.
     public let retry: RetryPolicy
     let surroundings: ClientSurroundings
     private let transport: any GlacierTransport
     private let signer: RequestSigner
 
+    /// A client; all of its requests go through `transport`.
     public init(
         settings: ClientSettings, transport: any GlacierTransport, retry: RetryPolicy, surroundings: ClientSurroundings
     ) {

@@ -479,3 +479,16 @@ def test_two_processes_never_download_into_the_same_file(cli, fake):
     retrieve(cli, archive_id, "out")
     assert (cli.home / "out").read_bytes() == path.read_bytes()
     assert len(cli.requests("POST .*jobs")) == 1, "the job that the first was waiting for is used"
+
+
+def test_a_download_named_by_its_job_is_not_continued_with_another_job(cli, fake):
+    ids = [upload(cli, cli.file(f"f{i}", 2 * MIB, seed=i))["ArchiveId"] for i in range(2)]
+    jobs = [cli.json("archive", "retrieve", "--vault", "v", "--archive-id", i, "--no-wait")["JobId"] for i in ids]
+    fake.faults.append(Fault("GET .*output", status=500, times=99, skip=1))
+    arguments = ("archive", "retrieve", "--vault", "v", "--output-file", "out", "--chunk-size", "1MiB", "--max-attempts", "1", "--parallel", "1")
+    cli.run(*arguments, "--job-id", jobs[0], expect=1)
+    fake.faults.clear()
+    cli.run(*arguments, "--job-id", jobs[1], expect=1)
+    assert "another download" in cli.stderr
+    cli.run(*arguments, "--job-id", jobs[0])
+    assert (cli.home / "out").read_bytes() == (cli.home / "f0").read_bytes()

@@ -49,6 +49,13 @@ import Testing
         #expect(scripted.pauses == [.milliseconds(150), .milliseconds(300), .milliseconds(600)])
     }
 
+    @Test func theServiceMayAskForALongerPause() async throws {
+        let busy = ScriptedTransport.Answer.status(503, headers: [("Retry-After", "3")])
+        let scripted = try ScriptedClient([busy, Self.vault])
+        _ = try await scripted.client.describeVault("v")
+        #expect(scripted.pauses == [.seconds(3)])
+    }
+
     @Test func theNumberOfAttemptsIsALimit() async throws {
         let scripted = try ScriptedClient(Array(repeating: Self.throttled, count: 9), attempts: 3)
         let error = await #expect(throws: ClientError.self) { try await scripted.client.describeVault("v") }

@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct RetrievalJournalTests {
     private static let identity = RetrievalJournal.Identity(
-        endpoint: "http://h", accountID: "-", vault: "v", archiveID: "-A", range: 0..<3 << 20)
+        vault: "v", archiveID: "-A", jobID: nil, range: 0..<3 << 20)
     private static let plan = RangePlan(totalBytes: 3 << 20, pieceBytes: 1 << 20)
     private static let hashes = (0..<3).map { SHA256Hasher.hash([UInt8($0)]) }
 
@@ -60,7 +60,7 @@ import Testing
 
     @Test(arguments: [
         "", "{}", "[]", "nonsense\n",
-        #"{"format":"coldvault-download","version":2,"endpoint":"e","accountId":"-","vault":"v"}"#,
+        #"{"format":"coldvault-download","version":2,"vault":"v"}"#,
     ])
     func anythingElseIsUnknown(text: String) {
         #expect(RetrievalJournal(decoding: Array(text.utf8)) == nil)

@@ -4,13 +4,16 @@ public import Cryptography
 
 /// The key pair that requests are signed with. The secret is wiped when the last copy goes and never printed.
 public struct AccessCredentials: Sendable, CustomStringConvertible {
+    /// The public half, sent with every request.
     public let accessKeyID: String
+    /// The secret half; never sent, never logged.
     public let secret: SecretBytes
     /// Sent and signed as `x-amz-security-token`; only with temporary credentials.
     public let sessionToken: String?
     /// Where they were found, for messages.
     public let origin: String
 
+    /// A key pair; `origin` is for messages.
     public init(accessKeyID: String, secret: SecretBytes, sessionToken: String?, origin: String) {
         self.accessKeyID = accessKeyID
         self.secret = secret
@@ -24,6 +27,7 @@ public struct AccessCredentials: Sendable, CustomStringConvertible {
             origin: origin)
     }
 
+    /// The access key id and where it was found, never the secret.
     public var description: String { "access key \(accessKeyID) from \(origin)" }
 }
 

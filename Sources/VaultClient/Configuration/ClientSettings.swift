@@ -2,12 +2,18 @@
 
 /// What the command line says about the connection; nil means "find it where the AWS tools find it".
 public struct ClientFlags: Sendable {
+    /// `--endpoint-url`.
     public var endpointURL: String?
+    /// `--region`.
     public var region: String?
+    /// `--profile`.
     public var profile: String?
+    /// `--account-id`: twelve digits or `-`.
     public var accountID: String?
+    /// `--ca-bundle`.
     public var caBundlePath: String?
 
+    /// Flags; what is left out is looked for elsewhere.
     public init(
         endpointURL: String? = nil, region: String? = nil, profile: String? = nil, accountID: String? = nil,
         caBundlePath: String? = nil
@@ -23,14 +29,18 @@ public struct ClientFlags: Sendable {
 /// Everything a request needs besides itself: where to, as whom, in which region. Found in the order of the AWS tools:
 /// flag, environment, profile, default.
 public struct ClientSettings: Sendable {
+    /// Where requests go.
     public let endpoint: Endpoint
+    /// What requests are signed for.
     public let region: String
     /// Twelve digits, or `-` for the account of the credentials.
     public let accountID: String
     /// PEM file of the certificate authorities to trust instead of the system's.
     public let caBundlePath: String?
+    /// What requests are signed with.
     public let credentials: AccessCredentials
 
+    /// Settings that are known already, for programs that do not look for them.
     public init(
         endpoint: Endpoint, region: String, accountID: String = "-", caBundlePath: String? = nil,
         credentials: AccessCredentials

@@ -2,6 +2,7 @@
 
 /// Where the service listens: scheme, host, port and an optional path in front of every request.
 public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
+    /// `http` or `https`.
     public let scheme: String
     /// As it stands in a URL; IPv6 addresses keep their brackets.
     public let host: String
@@ -12,6 +13,7 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
 
     /// The value of the `Host` header.
     public var authority: String { port.map { "\(host):\($0)" } ?? host }
+    /// The URL, without a slash at its end.
     public var description: String { "\(scheme)://\(authority)\(pathPrefix)" }
 
     /// - Throws: ``ClientError`` of kind `usage` when `text` is not an absolute http or https URL without user, query

@@ -10,12 +10,15 @@ public import NIOCore
 public struct FilePieces: AsyncSequence, Sendable {
     static let pieceBytes = 1 << 20
 
+    /// The file that is read.
     public let file: LocalFile
+    /// The stretch of it, in bytes.
     public let range: Range<UInt64>
     private let pool: BlockingPool
     /// Hears of every piece handed out, and of every new beginning.
     private let meter: PieceMeter
 
+    /// A stretch of `file`, read on `pool`; `progress` hears of every piece.
     public init(file: LocalFile, range: Range<UInt64>, pool: BlockingPool, progress: any TransferProgress) {
         self.file = file
         self.range = range
@@ -23,11 +26,13 @@ public struct FilePieces: AsyncSequence, Sendable {
         meter = PieceMeter(progress)
     }
 
+    /// Begins at the start of the stretch, and takes back the progress of an earlier iteration.
     public func makeAsyncIterator() -> AsyncIterator {
         meter.restart()
         return AsyncIterator(pieces: self)
     }
 
+    /// Reads one piece per call.
     public struct AsyncIterator: AsyncIteratorProtocol {
         private let pieces: FilePieces
         private var position: UInt64
@@ -37,6 +42,7 @@ public struct FilePieces: AsyncSequence, Sendable {
             position = pieces.range.lowerBound
         }
 
+        /// The next piece; nil after the last. Throws ``ClientError`` when the file cannot be read or became shorter.
         public mutating func next() async throws -> ByteBuffer? {
             guard position < pieces.range.upperBound else { return nil }
             let count = Int(Swift.min(UInt64(FilePieces.pieceBytes), pieces.range.upperBound - position))

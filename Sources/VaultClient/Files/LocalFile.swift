@@ -5,10 +5,12 @@ import NIOCore
 
 /// What a file system says about a file, as far as it tells whether the file is still the same one.
 public struct FileStatus: Sendable, Hashable {
+    /// Its length.
     public let bytes: UInt64
     /// Last modification in milliseconds since 1970.
     public let modifiedMilliseconds: Int64
 
+    /// A status as it was noted earlier.
     public init(bytes: UInt64, modifiedMilliseconds: Int64) {
         self.bytes = bytes
         self.modifiedMilliseconds = modifiedMilliseconds
@@ -19,6 +21,7 @@ public struct FileStatus: Sendable, Hashable {
 ///
 /// Every method blocks: call it inside `BlockingPool.run`. The file is closed when the last reference goes.
 public final class LocalFile: Sendable {
+    /// As it was given; for messages.
     public let path: String
     private let handle: FileHandle
 

@@ -10,8 +10,10 @@ import TreeHash
 public struct PartHashes: Sendable, Hashable {
     /// SHA-256 of all bytes.
     public let linear: SHA256Digest
+    /// The tree hash of all bytes.
     public let tree: SHA256Digest
 
+    /// Hashes computed elsewhere.
     public init(linear: SHA256Digest, tree: SHA256Digest) {
         self.linear = linear
         self.tree = tree

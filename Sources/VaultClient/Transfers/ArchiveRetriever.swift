@@ -7,16 +7,21 @@ import TreeHash
 
 /// Which archive to bring back, and how.
 public struct RetrievalOrder: Sendable {
+    /// The vault the archive is in.
     public var vault: String
     /// May be nil when ``jobID`` is given.
     public var archiveID: String?
+    /// The file that appears when everything is verified.
     public var outputPath: String
     /// Of the archive; nil for all of it.
     public var range: Range<UInt64>?
+    /// `Expedited`, `Standard` or `Bulk`; nil leaves it to the service.
     public var tier: String?
+    /// Kept with the job.
     public var description = ""
     /// A job initiated earlier; nil begins one, or continues the one of an interrupted download.
     public var jobID: String?
+    /// Whether an existing file may be replaced.
     public var replacesExisting = false
     /// Ranges on their way at once.
     public var parallel = 4
@@ -24,8 +29,10 @@ public struct RetrievalOrder: Sendable {
     public var pieceBytes: UInt64 = 16 << 20
     /// Accepts an output for which the service states no hash at all.
     public var acceptsUnverifiable = false
+    /// How often the job is looked at.
     public var schedule = PollSchedule()
 
+    /// An order with every choice at its default.
     public init(vault: String, archiveID: String?, outputPath: String) {
         self.vault = vault
         self.archiveID = archiveID
@@ -35,8 +42,11 @@ public struct RetrievalOrder: Sendable {
 
 /// A file that is complete, verified, durable and has its name.
 public struct RetrievalResult: Sendable, Hashable {
+    /// The job that brought it.
     public let jobID: String
+    /// The archive, when the job tells.
     public let archiveID: String?
+    /// Size of the file.
     public let bytes: UInt64
     /// Of the bytes in the file.
     public let treeHash: SHA256Digest
@@ -56,6 +66,7 @@ public struct ArchiveRetriever: Sendable {
     let pool: BlockingPool
     let progress: any TransferProgress
 
+    /// Retrieves with `client`; file work is done on `pool`.
     public init(client: GlacierClient, pool: BlockingPool, progress: any TransferProgress) {
         self.client = client
         self.pool = pool
@@ -73,9 +84,8 @@ public struct ArchiveRetriever: Sendable {
         let files = try await RetrievalFiles.open(
             target: target,
             identity: .init(
-                endpoint: client.settings.endpoint.description, accountID: client.settings.accountID,
-                vault: order.vault,
-                archiveID: order.archiveID, range: order.range), pool: pool)
+                vault: order.vault, archiveID: order.archiveID, jobID: order.archiveID == nil ? order.jobID : nil,
+                range: order.range), pool: pool)
         let jobID = try await job(for: order, files: files)
         let job = try await client.waitForJob(
             vault: order.vault, jobID: jobID, schedule: order.schedule, observing: observing)

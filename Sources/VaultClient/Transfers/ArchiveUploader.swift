@@ -7,6 +7,7 @@ import TreeHash
 
 /// What to upload, and how.
 public struct UploadOrder: Sendable {
+    /// Whether to go on with an interrupted upload.
     public enum Resumption: Sendable, Hashable {
         /// Always begin anew.
         case never
@@ -16,8 +17,11 @@ public struct UploadOrder: Sendable {
         case upload(String)
     }
 
+    /// The file to store.
     public var path: String
+    /// Where to store it.
     public var vault: String
+    /// Kept with the archive: up to 1,024 printable ASCII characters.
     public var description = ""
     /// Nil chooses; a value always makes a multipart upload.
     public var partBytes: UInt64?
@@ -25,8 +29,10 @@ public struct UploadOrder: Sendable {
     public var parallel = 4
     /// Files up to this size go in one request.
     public var singleRequestBytes: UInt64 = 64 << 20
+    /// Whether to go on with an interrupted upload.
     public var resumption = Resumption.never
 
+    /// An order with every choice at its default.
     public init(path: String, vault: String) {
         self.path = path
         self.vault = vault
@@ -35,9 +41,13 @@ public struct UploadOrder: Sendable {
 
 /// An archive that is stored and whose hash both sides agree on.
 public struct UploadResult: Sendable, Hashable {
+    /// The only name the archive has.
     public let archiveID: String
+    /// Its path at the service.
     public let location: String
+    /// Size of the archive.
     public let bytes: UInt64
+    /// Tree hash of the file and of the archive.
     public let treeHash: SHA256Digest
     /// Bytes that an interrupted upload had already brought.
     public let keptBytes: UInt64
@@ -53,6 +63,7 @@ public struct ArchiveUploader: Sendable {
     let pool: BlockingPool
     let progress: any TransferProgress
 
+    /// Uploads with `client`; file work is done on `pool`.
     public init(client: GlacierClient, pool: BlockingPool, progress: any TransferProgress) {
         self.client = client
         self.pool = pool

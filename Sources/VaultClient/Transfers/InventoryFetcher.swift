@@ -9,6 +9,7 @@ public struct InventoryFetcher: Sendable {
     let client: GlacierClient
     let pool: BlockingPool
 
+    /// Fetches with `client`; file work is done on `pool`.
     public init(client: GlacierClient, pool: BlockingPool) {
         self.client = client
         self.pool = pool

@@ -2,10 +2,15 @@
 
 /// One archive in an inventory.
 public struct InventoryEntry: Sendable, Hashable {
+    /// The only name the archive has.
     public let archiveID: String
+    /// Empty when none was given.
     public let description: String
+    /// ISO 8601, as the service wrote it.
     public let creationDate: String
+    /// Size of the archive.
     public let bytes: UInt64
+    /// 64 hex digits, as the service wrote them.
     public let treeHash: String
 
     init(_ document: WireDocument) throws(ClientError) {
@@ -34,6 +39,7 @@ public struct InventoryReader: Sendable {
     private var isInString = false
     private var isEscaped = false
 
+    /// A reader before the first byte.
     public init() {}
 
     /// Takes the next bytes.

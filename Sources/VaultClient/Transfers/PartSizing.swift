@@ -4,7 +4,9 @@
 public enum PartSizing {
     /// Smallest and largest part size, and the most parts an upload may have.
     public static let smallestBytes: UInt64 = 1 << 20
+    /// Largest part size.
     public static let largestBytes: UInt64 = 4 << 30
+    /// The most parts an upload may have.
     public static let mostParts: UInt64 = 10_000
     /// Chosen where the file leaves the choice: large enough to be fast, small enough to repeat cheaply.
     public static let preferredBytes: UInt64 = 16 << 20
@@ -71,6 +73,7 @@ public enum ByteText {
             ? "\(tenths / 10)\(units[unit])" : "\(tenths / 10).\(tenths % 10)\(units[unit])"
     }
 
+    /// The number in full, with its unit.
     public static func exact(_ bytes: UInt64) -> String { bytes == 1 ? "1 byte" : "\(bytes) bytes" }
 
     /// `4194304`, `4M`, `4MB` and `4MiB` are all the same: units are powers of 1024, as the API means them.

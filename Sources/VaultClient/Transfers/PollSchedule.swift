@@ -3,7 +3,9 @@
 /// How long to wait between two looks at a job: short at first, because a self-hosted service may be done at once, then
 /// longer, because a tape library is not.
 public struct PollSchedule: Sendable, Hashable {
+    /// The first pause.
     public let first: Duration
+    /// The pause that is not exceeded.
     public let longest: Duration
 
     /// - Parameters:

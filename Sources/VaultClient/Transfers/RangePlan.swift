@@ -8,7 +8,9 @@ public import Cryptography
 /// Law: every piece is a node of the tree over the stretch, so the tree hash of the whole is the pieces' hashes
 /// combined, and a service can state the hash of each.
 public struct RangePlan: Sendable, Hashable {
+    /// Bytes of the whole.
     public let totalBytes: UInt64
+    /// Bytes of every piece but the last: 2^k MiB.
     public let pieceBytes: UInt64
 
     /// - Parameter pieceBytes: 2^k MiB.
@@ -27,6 +29,7 @@ public struct RangePlan: Sendable, Hashable {
         return RangePlan(totalBytes: totalBytes, pieceBytes: pieceBytes)
     }
 
+    /// How many pieces there are.
     public var count: Int { Int(PartSizing.parts(of: totalBytes, partBytes: pieceBytes)) }
 
     /// The bytes of piece `index`, which must be below ``count``.

@@ -15,11 +15,11 @@ struct RetrievalJournal: Sendable, Equatable {
 
     /// What the download is of; a journal of something else is never continued.
     struct Identity: Sendable, Equatable {
-        let endpoint: String
-        let accountID: String
         let vault: String
         /// Nil when only a job was named.
         let archiveID: String?
+        /// The job that was named in place of an archive; otherwise nil, because another job brings the same bytes.
+        let jobID: String?
         let range: Range<UInt64>?
     }
 
@@ -36,12 +36,11 @@ struct RetrievalJournal: Sendable, Equatable {
         var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).makeIterator()
         // Unreadable means unknown, and unknown means the caller refuses to touch the files.
         guard let first = lines.next(), let head = try? WireDocument(parsing: Array(first), what: "journal"),
-            head.string("format") == Self.format, head.count("version") == 1, let endpoint = head.string("endpoint"),
-            let accountID = head.string("accountId"), let vault = head.string("vault")
+            head.string("format") == Self.format, head.count("version") == 1, let vault = head.string("vault")
         else { return nil }
         self.init(
             Identity(
-                endpoint: endpoint, accountID: accountID, vault: vault, archiveID: head.string("archiveId"),
+                vault: vault, archiveID: head.string("archiveId"), jobID: head.string("jobId"),
                 range: head.string("range").flatMap(ByteRangeText.parse)))
         while let line = lines.next(), let entry = try? WireDocument(parsing: Array(line), what: "journal"),
             apply(entry)
@@ -76,10 +75,10 @@ struct RetrievalJournal: Sendable, Equatable {
 
     static func line(_ identity: Identity) -> [UInt8] {
         var members: [String: JSONValue] = [
-            "format": .string(format), "version": .integer(1), "endpoint": .string(identity.endpoint),
-            "accountId": .string(identity.accountID), "vault": .string(identity.vault),
+            "format": .string(format), "version": .integer(1), "vault": .string(identity.vault),
         ]
         if let id = identity.archiveID { members["archiveId"] = .string(id) }
+        if let id = identity.jobID { members["jobId"] = .string(id) }
         if let range = identity.range { members["range"] = .string(ByteRangeText.format(range)) }
         return line(members)
     }

@@ -6,13 +6,17 @@ public import Cryptography
 public struct VaultDescription: Sendable, Hashable {
     /// All members as on the wire.
     public let document: WireDocument
+    /// The vault's name.
     public let name: String
+    /// Empty when the service did not say.
     public let arn: String
     /// ISO 8601, as the service wrote it.
     public let creationDate: String
     /// Nil before the first inventory.
     public let lastInventoryDate: String?
+    /// Archives in it, as the service counts them.
     public let archives: UInt64?
+    /// Bytes in it, as the service counts them.
     public let bytes: UInt64?
 
     init(_ document: WireDocument) throws(ClientError) {
@@ -31,26 +35,38 @@ public struct VaultDescription: Sendable, Hashable {
 
 /// A job as DescribeJob and ListJobs tell it.
 public struct JobDescription: Sendable, Hashable {
+    /// The states a job can be in.
     public enum Status: Sendable, Hashable { case inProgress, succeeded, failed }
 
     /// All members as on the wire.
     public let document: WireDocument
+    /// The job id.
     public let id: String
     /// `ArchiveRetrieval`, `InventoryRetrieval` or `Select`.
     public let action: String
+    /// Where the job is.
     public let status: Status
+    /// The service's words about it.
     public let statusMessage: String?
+    /// ISO 8601, as the service wrote it.
     public let creationDate: String
+    /// Nil until it has finished.
     public let completionDate: String?
+    /// `Expedited`, `Standard` or `Bulk`.
     public let tier: String?
+    /// Nil for inventories.
     public let archiveID: String?
+    /// Size of the whole archive; nil for inventories.
     public let archiveBytes: UInt64?
+    /// Size of the inventory; nil until it is made, and for archives.
     public let inventoryBytes: UInt64?
+    /// The description given with the order.
     public let note: String?
     /// The retrieved range of the archive; nil for inventories.
     public let retrievalRange: Range<UInt64>?
     /// Tree hash of the retrieved range; nil when that range is not a node of the archive's tree, and for inventories.
     public let treeHash: SHA256Digest?
+    /// Tree hash of the whole archive; nil for inventories.
     public let archiveTreeHash: SHA256Digest?
 
     /// Bytes of the output, as far as the job tells.
@@ -85,9 +101,13 @@ public struct JobDescription: Sendable, Hashable {
 
 /// An open multipart upload as ListMultipartUploads and ListParts tell it.
 public struct UploadDescription: Sendable, Hashable {
+    /// The upload id.
     public let id: String
+    /// The part size it was begun with.
     public let partBytes: UInt64
+    /// The description of the archive to be; empty for none.
     public let note: String
+    /// ISO 8601, as the service wrote it.
     public let creationDate: String
 
     init(_ document: WireDocument) throws(ClientError) {
@@ -103,9 +123,12 @@ public struct UploadDescription: Sendable, Hashable {
 
 /// A part the service already holds.
 public struct PartDescription: Sendable, Hashable {
+    /// Its place in the archive, in bytes.
     public let range: Range<UInt64>
+    /// Tree hash of its bytes.
     public let treeHash: SHA256Digest
 
+    /// A part, as a test makes it.
     public init(range: Range<UInt64>, treeHash: SHA256Digest) {
         self.range = range
         self.treeHash = treeHash
@@ -122,6 +145,7 @@ public struct PartDescription: Sendable, Hashable {
 
 /// `first-last` in decimal, both inclusive, as the API writes ranges.
 public enum ByteRangeText {
+    /// Nil unless `text` is two decimal numbers in order.
     public static func parse(_ text: String) -> Range<UInt64>? {
         let ends = text.split(separator: "-", omittingEmptySubsequences: false)
         guard ends.count == 2, let first = UInt64(ends[0]), let last = UInt64(ends[1]), first <= last, last < .max,
@@ -130,6 +154,7 @@ public enum ByteRangeText {
         return first..<(last + 1)
     }
 
+    /// The range in that form; it must not be empty.
     public static func format(_ range: Range<UInt64>) -> String { "\(range.lowerBound)-\(range.upperBound - 1)" }
 }
 

@@ -45,6 +45,7 @@ public final class HTTPTransport: GlacierTransport {
     /// Closes all connections.
     public func shutdown() async throws { try await client.shutdown() }
 
+    /// See ``GlacierTransport``.
     public func send(_ request: OutboundRequest) async throws -> InboundResponse {
         var outbound = HTTPClientRequest(url: "\(endpoint.scheme)://\(endpoint.authority)\(request.rawTarget)")
         outbound.method = HTTPMethod(rawValue: request.method)

@@ -14,20 +14,26 @@ public struct OutboundRequest: Sendable {
         case file(FilePieces)
     }
 
+    /// The HTTP method.
     public let method: String
     /// Path and query as on the wire.
     public let rawTarget: String
+    /// Every header that is signed, and the few that are not.
     public let headers: [(name: String, value: String)]
+    /// The bytes that follow the head.
     public let body: Body
 }
 
 /// The head of an answer, and its body as it arrives.
 public struct InboundResponse: Sendable {
+    /// The HTTP status.
     public let status: Int
+    /// As received.
     public let headers: HTTPHeaders
     /// Single use; stops early by simply not being read on.
     public let body: HTTPClientResponse.Body
 
+    /// An answer; tests make them too.
     public init(status: Int, headers: HTTPHeaders, body: HTTPClientResponse.Body) {
         self.status = status
         self.headers = headers

@@ -7,8 +7,10 @@ public import CanonicalJSON
 ///
 /// The raw value is kept so that `--output json` prints what the service said, not what we understood.
 public struct WireDocument: Sendable, Hashable {
+    /// The object as parsed.
     public let value: JSONValue
 
+    /// Wraps an object; anything else has no members.
     public init(_ value: JSONValue) { self.value = value }
 
     /// Largest document read into memory: a page of any list is far smaller.
@@ -31,11 +33,13 @@ public struct WireDocument: Sendable, Hashable {
         return members[name]
     }
 
+    /// A string member.
     public func string(_ name: String) -> String? {
         guard case .string(let text)? = member(name) else { return nil }
         return text
     }
 
+    /// A truth member.
     public func bool(_ name: String) -> Bool? {
         guard case .bool(let truth)? = member(name) else { return nil }
         return truth
