@@ -8,8 +8,8 @@ import Testing
 import VaultModel
 
 /// By hand, in release mode, on the disk that matters:
-/// `CATALOG_MEASURE=/path/on/that/disk swift test -c release --filter ThroughputMeasurement`.
-@Suite struct ThroughputMeasurement {
+/// `CATALOG_MEASURE=/path/on/that/disk swift test -c release -Xswiftc -enable-testing --filter ThroughputMeasurement`.
+@Suite(.serialized) struct ThroughputMeasurement {
     static let directory = ProcessInfo.processInfo.environment["CATALOG_MEASURE"]
 
     @Test(.enabled(if: directory != nil), arguments: [1, 16, 64, 256])

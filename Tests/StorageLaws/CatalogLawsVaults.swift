@@ -31,7 +31,12 @@ extension CatalogLaw {
             #expect(try await catalog.createVault(try fixtures.vault("c"), limit: 2) == .limitExceeded)
             #expect(try await catalog.createVault(try fixtures.vault("a"), limit: 2) == .exists(first))
             #expect(try await catalog.createVault(try fixtures.vault("c", region: "eu-west-1"), limit: 2) == .created)
+            // Deleted, though its row stays for the sake of an archive.
+            let archive = fixtures.archive(in: first.uid)
+            #expect(try await catalog.commitArchive(archive, from: nil) == .stored)
+            #expect(try await catalog.deleteArchive(archive.uid, at: .now(20), purgeAfter: .now(30)))
             try await delete(first.uid, in: catalog)
+            #expect(try await catalog.vault(first.uid)?.state == .deleted)
             #expect(try await catalog.createVault(try fixtures.vault("c"), limit: 2) == .created)
         },
         CatalogLaw("active vaults list in ASCII order from an inclusive start") { catalog in
