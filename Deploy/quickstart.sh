@@ -30,7 +30,8 @@ usage() { sed -n '5,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 member() { sed -n 's/.*"'"$1"'"[[:space:]]*:[[:space:]]*"\{0,1\}\([^",}]*\).*/\1/p' "$2" | head -n 1; }
 
 bytes_of() { stat -c %s "$1"; }
-blob_bytes() { du -sb "$state/data/blobs" 2>/dev/null | cut -f 1; }
+# The sizes of all blobs together, without what the file system adds for directories and blocks.
+blob_bytes() { find "$state/data/blobs" -type f -printf '%s\n' | awk '{ sum += $1 } END { printf "%.0f", sum }'; }
 microseconds() { printf '%s' "${EPOCHREALTIME/[^0-9]/}"; }
 # seconds_since MICROSECONDS: with milliseconds.
 seconds_since() { local us=$(($(microseconds) - $1)); printf '%d.%03d s' $((us / 1000000)) $((us / 1000 % 1000)); }
