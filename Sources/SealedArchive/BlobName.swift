@@ -25,7 +25,7 @@ public enum BlobName: Hashable, Sendable, CustomStringConvertible {
             return Self.vaultPrefix(account: account, vaultUID: vault) + "records/vault-" + Self.padded(generation)
         case .upload(let account, let vault, let archive, let generation):
             return Self.vaultPrefix(account: account, vaultUID: vault)
-                + "uploads/\(Hex.encode(archive))/" + Self.padded(generation)
+                + "uploads/\(Hex.encode(archive))." + Self.padded(generation)
         case .manifest(let account, let vault, let archive, let generation):
             return Self.archivePrefix(account: account, vaultUID: vault, archiveUID: archive)
                 + "manifest-" + Self.padded(generation)
@@ -69,18 +69,18 @@ public enum BlobName: Hashable, Sendable, CustomStringConvertible {
         case (2, "records"):
             guard let generation = number(fields[1], after: "vault-") else { return nil }
             return .vault(account: account, vaultUID: vault, generation: generation)
-        case (3, "uploads"):
-            guard let archive = uid(fields[1]), let generation = number(fields[2]) else { return nil }
+        case (2, "uploads"):
+            guard let (archive, rest) = archiveAndRest(fields[1]), let generation = number(rest) else { return nil }
             return .upload(account: account, vaultUID: vault, archiveUID: archive, generation: generation)
-        case (4, "archives"):
-            guard let archive = uid(fields[2]), fields[1] == fields[2].prefix(2) else { return nil }
-            if let generation = number(fields[3], after: "manifest-") {
+        case (3, "archives"):
+            guard fields[1] == fields[2].prefix(2), let (archive, rest) = archiveAndRest(fields[2]) else { return nil }
+            if let generation = number(rest, after: "manifest-") {
                 return .manifest(account: account, vaultUID: vault, archiveUID: archive, generation: generation)
             }
-            if let generation = number(fields[3], after: "deletion-") {
+            if let generation = number(rest, after: "deletion-") {
                 return .deletion(account: account, vaultUID: vault, archiveUID: archive, generation: generation)
             }
-            let part = fields[3].split(separator: "-", omittingEmptySubsequences: false)
+            let part = rest.split(separator: "-", omittingEmptySubsequences: false)
             guard part.count == 3, part[0] == "part", let index = number(part[1], digits: 5),
                 let write = number(part[2])
             else { return nil }
@@ -117,7 +117,7 @@ extension BlobName {
     public static func archivePrefix(account: String, vaultUID: [UInt8], archiveUID: [UInt8]) -> String {
         precondition(archiveUID.count == 16, "an archive uid is 16 bytes")
         let uid = Hex.encode(archiveUID)
-        return vaultPrefix(account: account, vaultUID: vaultUID) + "archives/\(uid.prefix(2))/\(uid)/"
+        return vaultPrefix(account: account, vaultUID: vaultUID) + "archives/\(uid.prefix(2))/\(uid)."
     }
 }
 
@@ -140,6 +140,14 @@ extension BlobName {
         let rest = text.dropFirst(prefix.count)
         guard rest.utf8.count == digits, rest.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
         return UInt64(rest)
+    }
+
+    /// `<archive>.<rest>`: an archive's blobs lie beside each other in the directory of its shard, so that a small archive costs a file
+    /// store no directory of its own.
+    private static func archiveAndRest(_ text: Substring) -> (archive: [UInt8], rest: Substring)? {
+        let pieces = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        guard pieces.count == 2, let archive = uid(pieces[0]) else { return nil }
+        return (archive, pieces[1])
     }
 
     private static func uid(_ text: Substring) -> [UInt8]? {

@@ -20,20 +20,20 @@ def vault_uid(archive):
 
 def archive_folder(server, archive):
     uid = archive_uid(archive)
-    folder = (server.blobs / "vaults" / server.account.number / vault_uid(archive) / "archives" / uid[:2] / uid)
+    folder = server.blobs / "vaults" / server.account.number / vault_uid(archive) / "archives" / uid[:2]
     assert folder.is_dir(), f"{folder} is not there: has the layout of blobs/ changed?"
     return folder
 
 
 def parts(server, archive):
     """The part blobs in order."""
-    found = sorted(archive_folder(server, archive).glob("part-*"))
+    found = sorted(archive_folder(server, archive).glob(f"{archive_uid(archive)}.part-*"))
     assert found
     return found
 
 
 def manifests(server, archive):
-    found = sorted(archive_folder(server, archive).glob("manifest-*"))
+    found = sorted(archive_folder(server, archive).glob(f"{archive_uid(archive)}.manifest-*"))
     assert found
     return found
 

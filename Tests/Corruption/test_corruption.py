@@ -125,9 +125,9 @@ def test_an_older_write_of_the_same_part_put_back_fails_the_job(damaged):
     wire = Wire(damaged)
     upload = wire.initiate_upload(VAULT, 4 * MIB)
     old, new = incompressible(MIB, "old"), incompressible(MIB, "new")
-    known = set(damaged.blobs.rglob("part-*"))
+    known = set(damaged.blobs.rglob("*.part-*"))
     wire.put_part(VAULT, upload, 0, old)
-    written = set(damaged.blobs.rglob("part-*")) - known
+    written = set(damaged.blobs.rglob("*.part-*")) - known
     assert len(written) == 1
     older = written.pop().read_bytes()
     wire.put_part(VAULT, upload, 0, new)

@@ -331,16 +331,20 @@ class Reader:
                 keys[key["version"]] = unwrap(key["wrapped"], self.masters[key["masterVersion"]], "vault-key", fields)
             except (FormatError, KeyError) as error:
                 self.failures.append(f"vault {vault.hex()}: key version {key['version']}: {error}")
+        # An archive's blobs lie beside each other in its shard: <archive>.manifest-…, <archive>.part-…, <archive>.deletion-…
+        archives = {}
         for path in sorted(folder.glob("archives/??/*")):
-            if re.fullmatch(r"[0-9a-f]{32}", path.name):
-                self.read_archive(path, account, vault, record["body"].get("name", ""), keys)
+            if re.fullmatch(r"[0-9a-f]{32}\..+", path.name) and path.name[:2] == path.parent.name:
+                archives.setdefault(path.name[:32], []).append(path)
+        for uid, paths in sorted(archives.items()):
+            self.read_archive(uid, paths, account, vault, record["body"].get("name", ""), keys)
 
-    def read_archive(self, folder, account, vault, name, keys):
-        archive = Archive(folder, account, vault, name, bytes.fromhex(folder.name))
-        deletions = list(folder.glob("deletion-*"))
+    def read_archive(self, uid, paths, account, vault, name, keys):
+        archive = Archive(paths[0].parent, account, vault, name, bytes.fromhex(uid))
+        deletions = [path for path in paths if path.name[33:].startswith("deletion-")]
         deletion = self.newest(deletions, keys, account, vault, archive.failures, kind=RECORD, uid=archive.uid) if deletions else None
         archive.deleted = deletion is not None and deletion["type"] == "deletion"
-        manifests = list(folder.glob("manifest-*"))
+        manifests = [path for path in paths if path.name[33:].startswith("manifest-")]
         if not manifests and not archive.deleted:
             return  # parts of an upload that was never completed
         manifest = self.newest(manifests, keys, account, vault, archive.failures, kind=MANIFEST, uid=archive.uid)

@@ -188,20 +188,20 @@ def blob_vectors():
     names = {
         "accounts/123456789012/00000000000000000007": {"is": "account", "generation": 7},
         f"vaults/{ACCOUNT}/{VAULT.hex()}/records/vault-00000000000000000001": {"is": "vault", "generation": 1},
-        f"vaults/{ACCOUNT}/{VAULT.hex()}/uploads/{ARCHIVE.hex()}/00000001700000000000": {"is": "upload", "generation": 1700000000000},
-        f"vaults/{ACCOUNT}/{VAULT.hex()}/archives/{ARCHIVE.hex()[:2]}/{ARCHIVE.hex()}/manifest-00000000000000000002":
+        f"vaults/{ACCOUNT}/{VAULT.hex()}/uploads/{ARCHIVE.hex()}.00000001700000000000": {"is": "upload", "generation": 1700000000000},
+        f"vaults/{ACCOUNT}/{VAULT.hex()}/archives/{ARCHIVE.hex()[:2]}/{ARCHIVE.hex()}.manifest-00000000000000000002":
             {"is": "manifest", "generation": 2},
-        f"vaults/{ACCOUNT}/{VAULT.hex()}/archives/{ARCHIVE.hex()[:2]}/{ARCHIVE.hex()}/deletion-00000000000000000003":
+        f"vaults/{ACCOUNT}/{VAULT.hex()}/archives/{ARCHIVE.hex()[:2]}/{ARCHIVE.hex()}.deletion-00000000000000000003":
             {"is": "deletion", "generation": 3},
-        f"vaults/{ACCOUNT}/{VAULT.hex()}/archives/{ARCHIVE.hex()[:2]}/{ARCHIVE.hex()}/part-00042-00000000000000000001":
+        f"vaults/{ACCOUNT}/{VAULT.hex()}/archives/{ARCHIVE.hex()[:2]}/{ARCHIVE.hex()}.part-00042-00000000000000000001":
             {"is": "part", "index": 42, "number": 1},
         f"staged/{OTHER.hex()}": {"is": "staged"},
     }
     archive = f"vaults/{ACCOUNT}/{VAULT.hex()}/archives/{ARCHIVE.hex()[:2]}/{ARCHIVE.hex()}"
     bad_names = ["", "/", "accounts", "accounts/1234/00000000000000000007", "accounts/123456789012/7", "staged/ABCDEF",
-                 f"staged/{OTHER.hex().upper()}", f"staged/{OTHER.hex()}/x", f"{archive}/part-0042-00000000000000000001",
-                 f"{archive}/part-00042-00000000000000000001-1", f"{archive}/manifest-99999999999999999999", f"{archive}/other-00000000000000000001",
-                 f"{archive}/", f"vaults/{ACCOUNT}/{VAULT.hex()}/archives/zz/{ARCHIVE.hex()}/manifest-00000000000000000002",
+                 f"staged/{OTHER.hex().upper()}", f"staged/{OTHER.hex()}/x", f"{archive}.part-0042-00000000000000000001",
+                 f"{archive}.part-00042-00000000000000000001-1", f"{archive}.manifest-99999999999999999999", f"{archive}.other-00000000000000000001",
+                 f"{archive}/", f"{archive}.", f"{archive}/manifest-00000000000000000002", f"vaults/{ACCOUNT}/{VAULT.hex()}/archives/zz/{ARCHIVE.hex()}.manifest-00000000000000000002",
                  f"vaults/{ACCOUNT}/{VAULT.hex()}/records/vault-1", f"vaults/{ACCOUNT}/{VAULT.hex()}"]
     write("blob.json", {
         "note": "Docs/Formats/Blob-v1.md. uid of account records: 12 digits, 4 zero bytes.", "vectors": cases,
@@ -335,7 +335,7 @@ def wrap_context(purpose, fields):
 
 def documents():
     part = {
-        "blob": f"vaults/{ACCOUNT}/{VAULT.hex()}/archives/{ARCHIVE.hex()[:2]}/{ARCHIVE.hex()}/part-00000-00000000000000000001",
+        "blob": f"vaults/{ACCOUNT}/{VAULT.hex()}/archives/{ARCHIVE.hex()[:2]}/{ARCHIVE.hex()}.part-00000-00000000000000000001",
         "length": 1000, "treeHash": named("tree").hex(), "ciphertextBytes": 1177, "ciphertextSHA256": named("cipher").hex(), "index": 0,
         "number": 1, "sealHeader": named("header", 56).hex()}
     wrapped = wrap(named("data key"), named("vault key"),

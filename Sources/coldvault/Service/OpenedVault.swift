@@ -32,10 +32,13 @@ struct OpenedVault: Sendable {
             recoveryCustody: { RecoveryKeyCustody(recoveryKey: $0, random: random) })
         let catalog = try await SQLiteCatalog.open(path: directory.catalogPath)
         logger.notice("catalog opened", metadata: ["sqlite": "\(catalog.sqliteVersion)", "path": "\(directory.catalogPath)"])
+        let cold = directory.coldStore(reserveBytes: reserveBytes)
+        let warm = directory.warmStore(reserveBytes: reserveBytes)
+        // The lock is ours, so nobody writes: what a crash left half-written goes.
+        for store in [cold, warm] { try await store.removeAbandonedWrites() }
         let compute = BlockingPool(name: "compute", threads: System.coreCount)
         let engine = VaultEngine(
-            configuration: configuration, catalog: catalog, cold: directory.coldStore(reserveBytes: reserveBytes),
-            warm: directory.warmStore(reserveBytes: reserveBytes), keyring: keyring, compute: compute, clock: clock, random: random,
+            configuration: configuration, catalog: catalog, cold: cold, warm: warm, keyring: keyring, compute: compute, clock: clock, random: random,
             logger: logger)
         return OpenedVault(engine: engine, catalog: catalog, compute: compute, lock: lock)
     }
