@@ -121,7 +121,9 @@ extension ClientError {
             kind = fault.status == 404 ? .notFound : fault.status == 401 || fault.status == 403 ? .access : .service
         }
         let name = fault.code.isEmpty ? "HTTP status \(fault.status)" : fault.code
-        let said = fault.message.isEmpty ? name : "\(name): \(fault.message)"
+        // A refused signature comes with pages of canonical text, which ``fault`` keeps for those who ask.
+        let firstLine = fault.message.split(whereSeparator: \.isNewline).first ?? ""
+        let said = firstLine.isEmpty ? name : "\(name): \(firstLine)"
         self.init(
             kind, "\(operation) was refused: \(said)", remedy: remedy, fault: fault,
             repetition: RetryPolicy.isTransient(status: fault.status, code: fault.code) ? .safe : .useless)

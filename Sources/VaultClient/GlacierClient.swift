@@ -63,11 +63,17 @@ public struct GlacierClient: Sendable {
                 let pause = retry.pause(
                     after: attempt, chance: surroundings.chance(), asked: problem.fault?.retryAfter)
                 surroundings.remark(
-                    "\(problem.message); attempt \(attempt + 1) of \(retry.attempts) follows in \(pause).")
+                    "\(problem.message); attempt \(attempt + 1) of \(retry.attempts) follows in \(Self.text(pause)).")
                 try await surroundings.pause(pause)
                 attempt += 1
             }
         }
+    }
+
+    /// `1.5 s`: nobody reads more digits of a pause.
+    private static func text(_ pause: Duration) -> String {
+        let tenths = Int((pause / .milliseconds(100)).rounded(.up))
+        return "\(tenths / 10).\(tenths % 10) s"
     }
 
     /// For operations whose answer is in the headers.

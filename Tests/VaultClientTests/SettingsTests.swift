@@ -73,7 +73,7 @@ import Testing
     @Test func theEndpointOfTheServiceComesBeforeTheGeneralOne() throws {
         let config =
             "[default]\nregion = r\nendpoint_url = http://profile\nservices = s\n[services s]\nglacier =\n  "
-                + "endpoint_url = http://service"
+            + "endpoint_url = http://service"
         var environment = Self.keys
         #expect(try resolve(environment: environment, config: config).endpoint.host == "service")
         environment["AWS_ENDPOINT_URL"] = "http://general"
@@ -90,7 +90,7 @@ import Testing
     @Test func keysOfTheEnvironmentWinUnlessAProfileIsNamedOnTheCommandLine() throws {
         let credentials =
             "[default]\naws_access_key_id = AKDEF\naws_secret_access_key = x\n[two]\naws_access_key_id = "
-                + "AKTWO\naws_secret_access_key = y"
+            + "AKTWO\naws_secret_access_key = y"
         let environment = Self.keys.merging(["AWS_REGION": "r", "AWS_PROFILE": "two"]) { old, _ in old }
         #expect(try resolve(environment: environment, credentials: credentials).credentials.accessKeyID == "AKENV")
         #expect(

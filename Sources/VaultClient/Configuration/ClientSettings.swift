@@ -74,7 +74,7 @@ public struct ClientSettings: Sendable {
                 .usage, region.map { "'\($0)' is not a region name." } ?? "No region is set.",
                 remedy:
                     "Use --region, AWS_REGION, or 'region' in ~/.aws/config; a self-hosted service says which "
-                        + "it accepts."
+                    + "it accepts."
             )
         }
         let configured = endpointURL(flags: flags, environment: environment, profile: profile)

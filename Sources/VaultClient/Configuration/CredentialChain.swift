@@ -20,7 +20,7 @@ struct CredentialChain: Sendable {
             .access, "No credentials were found.",
             remedy:
                 "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or put them into ~/.aws/credentials and "
-                    + "choose it with --profile."
+                + "choose it with --profile."
         )
     }
 }

@@ -143,7 +143,7 @@ public struct ArchiveRetriever: Sendable {
                 .integrity, "The service states no tree hash for this range, so it could not be verified.",
                 remedy:
                     "Ask for a range whose length is 1, 2, 4, 8 … MiB and whose start is a multiple of it, or "
-                        + "accept unverified "
+                    + "accept unverified "
                     + "bytes with --allow-unverified (and --job-id \(job.id)).")
         }
         return stated

@@ -71,7 +71,7 @@ public enum RetrievalRange {
                 .usage, "'\(text)' cannot be a retrieval range.",
                 remedy:
                     "A range is FIRST-LAST in bytes, both inclusive; FIRST is a multiple of 1048576, and LAST + "
-                        + "1 as well unless "
+                    + "1 as well unless "
                     + "LAST is the archive's last byte. Example: 0-4194303.")
         }
         return range

@@ -40,7 +40,7 @@ actor RetrievalFiles {
                         .local, "'\(partPath)' belongs to another download.",
                         remedy:
                             "Finish that one, remove '\(partPath)' and '\(journalPath)', or choose another "
-                                + "--output-file."
+                            + "--output-file."
                     )
                 }
                 journal = found

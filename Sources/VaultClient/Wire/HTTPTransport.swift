@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AsyncHTTPClient
+import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -80,21 +81,27 @@ enum NetworkFailure {
                 .network, "TLS with \(endpoint) failed: \(error)",
                 remedy: "If the service has a private certificate authority, name its PEM file with --ca-bundle.")
         }
-        var reason = String(describing: error)
-        if let error = error as? HTTPClientError {
-            reason = error.shortDescription
-        } else if let error = error as? NIOConnectionError {
-            reason = error.connectionErrors.first.map { "\($0.error)" } ?? "the host name cannot be resolved"
-        }
+        let reason = reason(error)
         return ClientError(
             .network, "The connection to \(endpoint) failed: \(reason)",
             remedy: "Check the endpoint (--endpoint-url, AWS_ENDPOINT_URL_GLACIER) and that the service runs.",
             repetition: nothingWasSent(error) ? .safe : .unsure)
     }
 
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as HTTPClientError: error.shortDescription
+        case let error as IOError: String(cString: strerror(error.errnoCode))
+        case let error as NIOConnectionError:
+            error.connectionErrors.first.map { reason($0.error) } ?? "the host name cannot be resolved"
+        default: String(describing: error)
+        }
+    }
+
     /// Whether no byte of the request can have been acted upon, so that repeating it cannot do it twice.
     private static func nothingWasSent(_ error: any Error) -> Bool {
-        error is NIOConnectionError || error as? HTTPClientError == .connectTimeout
+        if let error = error as? IOError { return [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH].contains(error.errnoCode) }
+        return error is NIOConnectionError || error as? HTTPClientError == .connectTimeout
             || error as? HTTPClientError == .getConnectionFromPoolTimeout
     }
 }

@@ -54,8 +54,8 @@ struct VaultOption: ParsableArguments {
     var vault: String
 }
 
-/// The vault that `coldvault vault …` works on: `vault create photos` reads better than `vault create --vault photos`;
-/// both work.
+/// The vault that `coldvault vault …` works on: `vault create photos` reads better than
+/// `vault create --vault photos`, and both work.
 struct VaultArgument: ParsableArguments {
     @Argument(help: "Name of the vault.")
     var name: String?

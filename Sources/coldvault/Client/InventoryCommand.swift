@@ -67,12 +67,14 @@ struct InventoryCommand: AsyncParsableCommand {
     }
 
     private func copy(jobID: String, fetcher: InventoryFetcher, session: ClientSession) async throws {
+        var last: UInt8?
         try await fetcher.stream(vault: vault.vault, jobID: jobID) { piece in
+            last = piece.readableBytesView.last ?? last
             try await session.pool.run { () throws(ClientError) in
                 try StandardOutput.write(Array(piece.readableBytesView))
             }
         }
-        try StandardOutput.write(line: "")
+        if last != UInt8(ascii: "\n") { try StandardOutput.write(line: "") }
     }
 
     /// Columns have fixed widths, because the rows are printed before all of them are known.

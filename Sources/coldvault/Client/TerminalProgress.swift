@@ -66,6 +66,6 @@ final class TerminalProgress: TransferProgress {
         let rate = seconds > 0.2 ? " \(ByteText.short(UInt64(Double(done) / seconds)))/s" : ""
         return
             "\(state.activity) [\(bar)] \(Int(share * 100))% \(ByteText.short(done)) of "
-                + "\(ByteText.short(state.total))\(rate)"
+            + "\(ByteText.short(state.total))\(rate)"
     }
 }
