@@ -113,6 +113,7 @@ let package = Package(
             dependencies: [
                 "CanonicalJSON", "Cryptography", "Execution", "RequestSignature", "TreeHash", "VaultModel", nio, nioPosix,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ], swiftSettings: house),
 

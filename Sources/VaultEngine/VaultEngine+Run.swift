@@ -42,7 +42,12 @@ extension VaultEngine {
         }
     }
 
-    /// For health checks and metrics: proves that the catalog answers.
+    /// For health checks: proves that the catalog answers; costs one read.
+    public func ping() async throws(VaultError) {
+        try await vaultErrors("asking the catalog") { _ = try await catalog.fact("health") }
+    }
+
+    /// For metrics: walks indexes, so ask once a minute, not per request.
     public func totals() async throws(VaultError) -> CatalogTotals {
         try await vaultErrors("counting") { try await catalog.totals() }
     }

@@ -90,7 +90,10 @@ extension VaultEngine {
             }
             let states = Self.states(status: status, completed: completed)
             guard !states.isEmpty else { return JobPage(jobs: [], next: nil) }
-            let rows = try await catalog.jobs(vault: vault.uid, after: after, states: states, limit: limit + 1)
+            let position = after
+            let rows = try await Self.page(marker) {
+                try await catalog.jobs(vault: vault.uid, after: position, states: states, limit: limit + 1)
+            }
             let page = try rows.prefix(limit).map { try describe($0, in: vault) }
             return JobPage(jobs: page, next: rows.count > limit ? page.last?.jobID : nil)
         }

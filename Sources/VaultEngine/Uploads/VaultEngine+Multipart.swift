@@ -69,10 +69,10 @@ extension VaultEngine {
         }
     }
 
-    /// Milliseconds, and 20 random bits that keep apart writers of the same one.
+    /// Milliseconds, and 11 random bits that keep apart writers of the same one: below 2^53, as numbers in documents must be, until 2109.
     private static func clockNumber(_ now: Timestamp, _ random: any RandomByteSource) -> UInt64 {
-        let noise = random.bytes(3).reduce(UInt64(0)) { $0 << 8 | UInt64($1) } & 0xFFFFF
-        return UInt64(max(0, now.milliseconds)) << 20 | noise
+        let noise = random.bytes(2).reduce(UInt64(0)) { $0 << 8 | UInt64($1) } & 0x7FF
+        return UInt64(max(0, now.milliseconds)) << 11 | noise
     }
 
     private func commitPart(
@@ -248,9 +248,21 @@ extension VaultEngine {
                 }
                 after = UploadUID(words: id.uid)
             }
-            let rows = try await catalog.uploads(vault: vault.uid, after: after, limit: limit + 1)
+            let position = after
+            let rows = try await Self.page(marker) {
+                try await catalog.uploads(vault: vault.uid, after: position, limit: limit + 1)
+            }
             let page = try rows.prefix(limit).map { try describe($0, in: vault) }
             return UploadPage(uploads: page, next: rows.count > limit ? page.last?.uploadID : nil)
+        }
+    }
+
+    /// A marker whose row has gone since (an upload forgotten, a job expired) is the caller's to renew, not damage.
+    static func page<R>(_ marker: String?, _ read: () async throws -> R) async throws -> R {
+        do {
+            return try await read()
+        } catch let error as StorageError where error.code == .notFound {
+            throw badMarker(marker ?? "")
         }
     }
 

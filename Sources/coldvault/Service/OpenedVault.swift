@@ -2,6 +2,7 @@
 
 import Cryptography
 import Execution
+import FileBlobStore
 import FileKeyCustody
 import Logging
 import NIOCore

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AdminAPI
-import Glibc
+import Foundation
 import Logging
 import NIOCore
 import Observability
@@ -36,9 +36,9 @@ struct OperatorListener: Service {
     }
 }
 
-/// Keeps the gauges of what is stored no more than a few seconds old.
+/// Keeps the gauges of what is stored less than a minute old.
 struct GaugeService: Service {
-    private static let interval: Duration = .seconds(5)
+    private static let interval: Duration = .seconds(30)
     let status: ServiceStatus
 
     func run() async throws {

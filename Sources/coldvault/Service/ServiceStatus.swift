@@ -14,7 +14,7 @@ struct ServiceStatus: Sendable {
     func health() async -> HealthReport {
         var checks: [HealthReport.Check] = []
         do {
-            _ = try await engine.totals()
+            try await engine.ping()
             checks.append(HealthReport.Check(name: "catalog", isHealthy: true, detail: "answers"))
         } catch {
             checks.append(HealthReport.Check(name: "catalog", isHealthy: false, detail: "\(error)"))
