@@ -74,9 +74,10 @@ public struct GlacierServer: Service {
         onServerRunning: @escaping @Sendable (_ port: Int) async -> Void
     ) throws {
         let verifier = SignatureVerifier(regions: Set(configuration.regions.map(\.code)))
+        let allowance = BodyAllowance()
         let responder = GlacierResponder(
-            authenticator: Authenticator(operations: operations, verifier: verifier, clock: clock),
-            endpoints: GlacierEndpoints(operations: operations), random: random,
+            authenticator: Authenticator(operations: operations, verifier: verifier, clock: clock, allowance: allowance),
+            endpoints: GlacierEndpoints(operations: operations), allowance: allowance, random: random,
             journal: RequestJournal(logger: logger, factory: metrics))
         connection = HTTPConnection(
             limits: configuration.limits, tls: try configuration.tls.map(ServerCertificate.context), clock: clock,

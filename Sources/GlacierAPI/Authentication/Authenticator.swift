@@ -44,6 +44,7 @@ struct Authenticator: Sendable {
     let operations: any GlacierOperations
     let verifier: SignatureVerifier
     let clock: any TimeSource
+    let allowance: BodyAllowance
 
     /// - Parameter didIdentify: told the access key that the request claims, for the log, before anything is believed.
     func authenticate(
@@ -80,6 +81,6 @@ struct Authenticator: Sendable {
         guard (request.body.declaredBytes ?? 0) <= UInt64(Limits.maxJSONBodyBytes) else {
             throw WireError.missing("x-amz-content-sha256")
         }
-        return try await request.body.collect(upTo: Limits.maxJSONBodyBytes)
+        return try await allowance.collect(request.body)
     }
 }

@@ -30,7 +30,8 @@ final class RequestBody: AsyncSequence, Sendable {
     }
 
     init(head: HTTPRequestHead, parts: InboundParts, sendContinue: @escaping @Sendable () async throws -> Void) {
-        declaredBytes = head.headers.first(name: "content-length").flatMap { ByteRange.decimal($0) }
+        // The decoder has checked that it is one number of 64 bits.
+        declaredBytes = head.headers.first(name: "content-length").map { UInt64($0) ?? .max }
         isChunked = head.headers.contains(name: "transfer-encoding")
         self.parts = parts
         self.sendContinue = sendContinue
@@ -62,6 +63,7 @@ final class RequestBody: AsyncSequence, Sendable {
     /// - Throws: `VaultError` with `.serialization` beyond the limit, before reading when Content-Length says so.
     func collect(upTo limit: Int) async throws -> [UInt8] {
         let tooLarge = VaultError(.serialization, "The request body is larger than \(limit) bytes.")
+        guard isPresent else { return [] }
         guard (declaredBytes ?? 0) <= UInt64(limit) else { throw tooLarge }
         var bytes: [UInt8] = []
         while let buffer = try await next() {

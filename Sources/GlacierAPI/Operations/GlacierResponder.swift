@@ -13,6 +13,7 @@ import VaultModel
 struct GlacierResponder: Sendable {
     let authenticator: Authenticator
     let endpoints: GlacierEndpoints
+    let allowance: BodyAllowance
     let random: any RandomByteSource
     let journal: RequestJournal
 
@@ -34,8 +35,8 @@ struct GlacierResponder: Sendable {
     /// The answer to what could not even be parsed as a request.
     func refuse(_ error: any Error) -> Answer {
         var record = RequestRecord(id: RequestIdentifier.make(random: random), method: "", started: .now())
-        let refusal = WireError.badRequest("The request is not well-formed HTTP/1.1, or its headers are too large.")
-        record.failure = error
+        let refusal = WireError.badRequest("The request is not well-formed HTTP/1.1, or its headers are too large (\(error)).")
+        record.failure = refusal
         return finished(Self.refusal(refusal), record, body: nil)
     }
 
@@ -67,7 +68,7 @@ struct GlacierResponder: Sendable {
     ) async throws -> [UInt8] {
         if streams { return [] }
         if let body = authenticated.body { return body }
-        let body = request.body.isPresent ? try await request.body.collect(upTo: Limits.maxJSONBodyBytes) : []
+        let body = try await allowance.collect(request.body)
         try authenticated.verify(body: body)
         return body
     }
