@@ -52,9 +52,11 @@ public struct AdminClient: Sendable {
         let (status, bytes) = try await exchange(url.absoluteString, request.body.canonicalBytes())
         let document: JSONValue
         do {
-            document = try JSONParser.parse(bytes, limits: JSONLimits(maxBytes: Self.maxAnswerBytes, maxDepth: 16, maxValues: 8 << 20))
+            document = try JSONParser.parse(
+                bytes, limits: JSONLimits(maxBytes: Self.maxAnswerBytes, maxDepth: 16, maxValues: 8 << 20))
         } catch {
-            throw AdminClientError(.failed, "The answer on \(socketPath) is not JSON; is it the socket of a Coldvault service?")
+            throw AdminClientError(
+                .failed, "The answer on \(socketPath) is not JSON; is it the socket of a Coldvault service?")
         }
         guard status == 200 else {
             let message = document["message"]?.stringValue ?? "The service answered with status \(status)."
@@ -70,14 +72,17 @@ public struct AdminClient: Sendable {
         while true {
             let page = try await send(.listAccounts(after: after)).arrayValue ?? []
             all += page
-            guard page.count == AdminRequest.accountsPerPage, let last = page.last?["accountId"]?.stringValue.flatMap({ AccountID($0) }),
+            guard page.count == AdminRequest.accountsPerPage,
+                let last = page.last?["accountId"]?.stringValue.flatMap({ AccountID($0) }),
                 last != after
             else { return all }
             after = last
         }
     }
 
-    private func exchange(_ url: String, _ body: [UInt8]) async throws(AdminClientError) -> (status: UInt, body: [UInt8]) {
+    private func exchange(_ url: String, _ body: [UInt8]) async throws(AdminClientError) -> (
+        status: UInt, body: [UInt8]
+    ) {
         var request = HTTPClientRequest(url: url)
         request.method = .POST
         request.headers.add(name: "Content-Type", value: "application/json")

@@ -3,8 +3,8 @@
 import VaultEngine
 import VaultModel
 
-/// What the operator's socket needs of the engine; laws and durability are those of ``VaultEngine``. The second conformance is the
-/// tests' double.
+/// What the operator's socket needs of the engine; laws and durability are those of ``VaultEngine``. The second
+/// conformance is the tests' double.
 protocol AdminOperations: Sendable {
     func createAccount(_ id: AccountID?) async throws(VaultError) -> NewAccessKey
     func listAccounts(after: AccountID?, limit: Int) async throws(VaultError) -> [AccountDescription]

@@ -5,9 +5,11 @@ public import VaultModel
 
 /// One thing an operator asks of the running service.
 ///
-/// On the wire: `POST /v1/<verb>` with a JSON object, over the admin socket. Both ends use this type, so they cannot disagree.
+/// On the wire: `POST /v1/<verb>` with a JSON object, over the admin socket. Both ends use this type, so they cannot
+/// disagree.
 public enum AdminRequest: Sendable, Hashable {
-    /// With a random number when none is given. Answer: the account's first access key, the only time its secret is shown.
+    /// With a random number when none is given. Answer: the account's first access key, the only time its secret is
+    /// shown.
     case createAccount(AccountID?)
     /// Up to ``accountsPerPage`` accounts with greater numbers than `after`.
     case listAccounts(after: AccountID?)
@@ -121,23 +123,33 @@ private struct AdminMembers {
 
     func optionalAccount(_ name: String) throws(VaultError) -> AccountID? {
         guard let text = try optionalText(name) else { return nil }
-        guard let account = AccountID(text) else { throw VaultError(.invalidParameter, "\(name) must be twelve digits.") }
+        guard let account = AccountID(text) else {
+            throw VaultError(.invalidParameter, "\(name) must be twelve digits.")
+        }
         return account
     }
 
     func account() throws(VaultError) -> AccountID {
-        guard let account = try optionalAccount("accountId") else { throw VaultError(.missingParameter, "accountId is missing.") }
+        guard let account = try optionalAccount("accountId") else {
+            throw VaultError(.missingParameter, "accountId is missing.")
+        }
         return account
     }
 
     func active() throws(VaultError) -> Bool {
-        guard let active = object["active"]?.boolValue else { throw VaultError(.invalidParameter, "active must be true or false.") }
+        guard let active = object["active"]?.boolValue else {
+            throw VaultError(.invalidParameter, "active must be true or false.")
+        }
         return active
     }
 
     func location() throws(VaultError) -> VaultLocation {
-        guard let region = Region(try text("region")) else { throw VaultError(.invalidParameter, "region is not a region code.") }
-        guard let name = VaultName(try text("vault")) else { throw VaultError(.invalidParameter, "vault is not a vault name.") }
+        guard let region = Region(try text("region")) else {
+            throw VaultError(.invalidParameter, "region is not a region code.")
+        }
+        guard let name = VaultName(try text("vault")) else {
+            throw VaultError(.invalidParameter, "vault is not a vault name.")
+        }
         return VaultLocation(account: try account(), region: region, name: name)
     }
 }

@@ -71,7 +71,8 @@ struct AdminResponder: Sendable {
             "vaultKeys": .array(
                 listing.vaults.map { key in
                     [
-                        "accountId": .string(key.location.account.digits), "created": .string(key.created.iso8601Milliseconds),
+                        "accountId": .string(key.location.account.digits),
+                        "created": .string(key.created.iso8601Milliseconds),
                         "current": .bool(key.isCurrent), "masterKeyVersion": .integer(Int64(key.masterVersion)),
                         "references": .count(key.references), "region": .string(key.location.region.code),
                         "vault": .string(key.location.name.text), "vaultUid": .string(key.vault.hex),

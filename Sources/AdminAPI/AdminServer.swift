@@ -14,8 +14,8 @@ import VaultModel
 
 /// The operator's socket: JSON over HTTP on a Unix domain socket that only its owner may open.
 ///
-/// Whoever can open the socket may do everything; its permissions, 0600, are the authentication. A stale socket file is removed at the
-/// start; nothing is answered before the permissions are set.
+/// Whoever can open the socket may do everything; its permissions, 0600, are the authentication. A stale socket file is
+/// removed at the start; nothing is answered before the permissions are set.
 public struct AdminServer: Service {
     /// The longest path a socket can have on Linux, in bytes.
     public static let maxSocketPathBytes = 107
@@ -44,7 +44,8 @@ public struct AdminServer: Service {
         guard socketPath.utf8.count <= Self.maxSocketPathBytes else {
             throw VaultError(
                 .invalidParameter,
-                "The path of the admin socket is longer than \(Self.maxSocketPathBytes) bytes; set adminSocket to a shorter one.")
+                "The path of the admin socket is longer than \(Self.maxSocketPathBytes) bytes; set adminSocket to a shorter one."
+            )
         }
         self.socketPath = socketPath
         responder = AdminResponder(operations: operations)
@@ -59,7 +60,8 @@ public struct AdminServer: Service {
         let application = Application(
             responder: CallbackResponder<BasicRequestContext> { request, _ in
                 guard gate.isOpen else {
-                    return Self.refusal(VaultError(.unavailable, "The permissions of the admin socket could not be set."))
+                    return Self.refusal(
+                        VaultError(.unavailable, "The permissions of the admin socket could not be set."))
                 }
                 return await Self.respond(to: request, with: responder, logger: logger)
             },
@@ -72,7 +74,9 @@ public struct AdminServer: Service {
                     try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
                     gate.open()
                 } catch {
-                    logger.error("The permissions of the admin socket could not be set; it stays shut.", metadata: ["error": "\(error)"])
+                    logger.error(
+                        "The permissions of the admin socket could not be set; it stays shut.",
+                        metadata: ["error": "\(error)"])
                 }
                 await onServerRunning()
             },
@@ -97,7 +101,8 @@ public struct AdminServer: Service {
             return response(.ok, document)
         } catch {
             let failure = error as? VaultError ?? VaultError(.internalFailure, "The request failed.", cause: error)
-            logger.warning("An administrative request failed.", metadata: ["verb": "\(verb.prefix(64))", "error": "\(failure)"])
+            logger.warning(
+                "An administrative request failed.", metadata: ["verb": "\(verb.prefix(64))", "error": "\(failure)"])
             return refusal(failure)
         }
     }

@@ -62,7 +62,8 @@ public struct OperatorServer: Service {
     ///   - onServerRunning: told the bound port.
     public init(
         host: String, port: Int, registry: PrometheusRegistry, eventLoopGroup: any EventLoopGroup, logger: Logger,
-        health: @escaping @Sendable () async -> HealthReport, onServerRunning: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+        health: @escaping @Sendable () async -> HealthReport,
+        onServerRunning: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         self.host = host
         self.port = port
@@ -81,7 +82,8 @@ public struct OperatorServer: Service {
                 case (.get, "/health"):
                     let report = await health()
                     return Self.response(
-                        report.isHealthy ? .ok : .serviceUnavailable, "application/json", report.document.canonicalString() + "\n")
+                        report.isHealthy ? .ok : .serviceUnavailable, "application/json",
+                        report.document.canonicalString() + "\n")
                 case (.get, "/metrics"):
                     return Self.response(.ok, "text/plain; version=0.0.4; charset=utf-8", registry.exposition())
                 default:
@@ -98,6 +100,7 @@ public struct OperatorServer: Service {
     }
 
     private static func response(_ status: HTTPResponse.Status, _ type: String, _ text: String) -> Response {
-        Response(status: status, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+        Response(
+            status: status, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
     }
 }

@@ -33,7 +33,9 @@ public struct GlacierServerConfiguration: Sendable {
     public var regions: Set<Region>
     public var limits: ConnectionLimits
 
-    public init(host: String, port: Int, tls: TLS? = nil, regions: Set<Region>, limits: ConnectionLimits = ConnectionLimits()) {
+    public init(
+        host: String, port: Int, tls: TLS? = nil, regions: Set<Region>, limits: ConnectionLimits = ConnectionLimits()
+    ) {
         self.host = host
         self.port = port
         self.tls = tls
@@ -44,8 +46,9 @@ public struct GlacierServerConfiguration: Sendable {
 
 /// The Amazon Glacier REST API 2012-06-01 over HTTP/1.1, as a service of a `ServiceGroup`.
 ///
-/// `run()` returns after graceful shutdown: the listening socket closes at once, idle connections close, requests in flight are answered.
-/// The group's `maximumGracefulShutdownDuration` bounds that; on cancellation the remaining connections are cut.
+/// `run()` returns after graceful shutdown: the listening socket closes at once, idle connections close, requests in
+/// flight are answered. The group's `maximumGracefulShutdownDuration` bounds that; on cancellation the remaining
+/// connections are cut.
 public struct GlacierServer: Service {
     private let configuration: GlacierServerConfiguration
     private let connection: HTTPConnection
@@ -59,12 +62,14 @@ public struct GlacierServer: Service {
     ///   - onServerRunning: told the bound port when connections are accepted.
     /// - Throws: when the certificate or its key cannot be read or do not fit together.
     public init(
-        engine: VaultEngine, configuration: GlacierServerConfiguration, clock: any TimeSource, random: any RandomByteSource,
+        engine: VaultEngine, configuration: GlacierServerConfiguration, clock: any TimeSource,
+        random: any RandomByteSource,
         eventLoopGroup: any EventLoopGroup, logger: Logger, metrics: any MetricsFactory = MetricsSystem.factory,
         onServerRunning: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) throws {
         try self.init(
-            operations: engine, configuration: configuration, clock: clock, random: random, eventLoopGroup: eventLoopGroup,
+            operations: engine, configuration: configuration, clock: clock, random: random,
+            eventLoopGroup: eventLoopGroup,
             logger: logger, metrics: metrics, onServerRunning: onServerRunning)
     }
 
@@ -76,7 +81,8 @@ public struct GlacierServer: Service {
         let verifier = SignatureVerifier(regions: Set(configuration.regions.map(\.code)))
         let allowance = BodyAllowance()
         let responder = GlacierResponder(
-            authenticator: Authenticator(operations: operations, verifier: verifier, clock: clock, allowance: allowance),
+            authenticator: Authenticator(
+                operations: operations, verifier: verifier, clock: clock, allowance: allowance),
             endpoints: GlacierEndpoints(operations: operations), allowance: allowance, random: random,
             journal: RequestJournal(logger: logger, factory: metrics))
         connection = HTTPConnection(

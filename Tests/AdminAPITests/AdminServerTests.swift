@@ -52,14 +52,17 @@ struct AdminServerTests {
         let path = "\(directory)/admin.sock"
         if leftOver {
             // A service that was killed leaves its socket file behind.
-            let stale = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(unixDomainSocketPath: "\(path)x").get()
+            let stale = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(
+                unixDomainSocketPath: "\(path)x"
+            ).get()
             try FileManager.default.moveItem(atPath: "\(path)x", toPath: path)
             try await stale.close()
             try #require(FileManager.default.fileExists(atPath: path))
         }
         let (ready, isReady) = AsyncStream.makeStream(of: Void.self)
         let server = try AdminServer(
-            operations: operations, socketPath: path, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger
+            operations: operations, socketPath: path, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: logger
         ) { isReady.yield() }
         try await running(server, ready) { _ in try await body(AdminClient(socketPath: path), path) }
         #expect(!FileManager.default.fileExists(atPath: path))
@@ -72,11 +75,14 @@ struct AdminServerTests {
             let permissions = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
             #expect(permissions == 0o600)
             let created = try await client.send(.createAccount(AdminRequestTests.account))
-            #expect(created.canonicalString()
-                == #"{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","accountId":"123456789012","secretAccessKey":"secret"}"#)
+            #expect(
+                created.canonicalString()
+                    == #"{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","accountId":"123456789012","secretAccessKey":"secret"}"#)
             let keys = try await client.send(.listAccessKeys(AdminRequestTests.account))
-            #expect(keys.canonicalString()
-                == #"[{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","accountId":"123456789012","created":"2013-03-20T17:03:43.221Z","state":"disabled"}]"#)
+            #expect(
+                keys.canonicalString()
+                    == #"[{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","accountId":"123456789012","created":"2013-03-20T17:03:43.221Z","state":"disabled"}]"#
+            )
             let listing = try await client.send(.listKeys)
             #expect(listing["masterKeys"]?[0]?["version"] == 2 && listing["vaultKeys"]?[0]?["vault"] == "photos")
             let rotation = try await client.send(.rotateVaultKey(AdminRequestTests.vault))
@@ -85,10 +91,11 @@ struct AdminServerTests {
             _ = try await client.send(.setVaultCompression(AdminRequestTests.vault, "none"))
             _ = try await client.send(.deleteAccessKey("AKIA"))
         }
-        #expect(operations.calls.withLock { $0 } == [
-            "createAccount 123456789012", "rotateVaultKey arn:aws:glacier:us-east-1:123456789012:vaults/photos",
-            "createBackup /backup", "setVaultCompression photos none", "deleteAccessKey AKIA",
-        ])
+        #expect(
+            operations.calls.withLock { $0 } == [
+                "createAccount 123456789012", "rotateVaultKey arn:aws:glacier:us-east-1:123456789012:vaults/photos",
+                "createBackup /backup", "setVaultCompression photos none", "deleteAccessKey AKIA",
+            ])
     }
 
     @Test func refusalsCarryTheEnginesWords() async throws {
@@ -130,8 +137,10 @@ struct AdminServerTests {
         let path = "/" + String(repeating: "x", count: AdminServer.maxSocketPathBytes)
         #expect(throws: VaultError.self) {
             try AdminServer(
-                operations: FakeAdminOperations(), socketPath: path, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
-                logger: Self.logger) {}
+                operations: FakeAdminOperations(), socketPath: path,
+                eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+                logger: Self.logger
+            ) {}
         }
     }
 
@@ -141,9 +150,12 @@ struct AdminServerTests {
         let isHealthy = Mutex(true)
         let (ports, bound) = AsyncStream.makeStream(of: Int.self)
         let server = OperatorServer(
-            host: "127.0.0.1", port: 0, registry: registry, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Self.logger,
+            host: "127.0.0.1", port: 0, registry: registry, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: Self.logger,
             health: {
-                HealthReport(version: "1", checks: [.init(name: "catalog", isHealthy: isHealthy.withLock { $0 }, detail: "open")])
+                HealthReport(
+                    version: "1", checks: [.init(name: "catalog", isHealthy: isHealthy.withLock { $0 }, detail: "open")]
+                )
             }, onServerRunning: { bound.yield($0) })
         try await Self.running(server, ports) { port in
             func get(_ path: String) async throws -> (status: UInt, type: String?, text: String) {
@@ -154,8 +166,10 @@ struct AdminServerTests {
             }
             let healthy = try await get("/health")
             #expect(healthy.status == 200)
-            #expect(healthy.text
-                == #"{"checks":[{"detail":"open","healthy":true,"name":"catalog"}],"status":"ok","version":"1"}"# + "\n")
+            #expect(
+                healthy.text
+                    == #"{"checks":[{"detail":"open","healthy":true,"name":"catalog"}],"status":"ok","version":"1"}"#
+                    + "\n")
             isHealthy.withLock { $0 = false }
             #expect(try await get("/health").status == 503)
             let metrics = try await get("/metrics")

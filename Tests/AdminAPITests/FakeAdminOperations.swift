@@ -25,7 +25,9 @@ final class FakeAdminOperations: AdminOperations {
     func listAccounts(after: AccountID?, limit: Int) async throws(VaultError) -> [AccountDescription] {
         note("listAccounts \(after?.digits ?? "-") \(limit)")
         let rest = accounts.filter { account in after.map { account > $0 } ?? true }
-        return rest.prefix(limit).map { AccountDescription(account: $0, isActive: $0 == accounts[0], created: Self.moment) }
+        return rest.prefix(limit).map {
+            AccountDescription(account: $0, isActive: $0 == accounts[0], created: Self.moment)
+        }
     }
     func setAccount(_ id: AccountID, active: Bool) async throws(VaultError) {
         note("setAccount \(id) \(active)")
@@ -36,7 +38,10 @@ final class FakeAdminOperations: AdminOperations {
         throw VaultError(.limitExceeded, "The account has 100 access keys.")
     }
     func listAccessKeys(_ account: AccountID) async throws(VaultError) -> [AccessKeyDescription] {
-        [AccessKeyDescription(accessKeyID: "AKIAIOSFODNN7EXAMPLE", account: account, isActive: false, created: Self.moment)]
+        [
+            AccessKeyDescription(
+                accessKeyID: "AKIAIOSFODNN7EXAMPLE", account: account, isActive: false, created: Self.moment)
+        ]
     }
     func setAccessKey(_ id: String, active: Bool) async throws(VaultError) { note("setAccessKey \(id) \(active)") }
     func deleteAccessKey(_ id: String) async throws(VaultError) { note("deleteAccessKey \(id)") }
@@ -44,11 +49,13 @@ final class FakeAdminOperations: AdminOperations {
         let location = AdminRequestTests.vault
         return KeyListing(
             master: [
-                MasterKeyDescription(version: 2, created: Self.moment, isCurrent: true, references: 3, slots: ["file 00", "recovery 01"])
+                MasterKeyDescription(
+                    version: 2, created: Self.moment, isCurrent: true, references: 3, slots: ["file 00", "recovery 01"])
             ],
             vaults: [
                 VaultKeyDescription(
-                    vault: VaultUID(words: UIDWords(high: 0, low: 1)), location: location, version: 1, created: Self.moment,
+                    vault: VaultUID(words: UIDWords(high: 0, low: 1)), location: location, version: 1,
+                    created: Self.moment,
                     isCurrent: true, masterVersion: 2, references: 9)
             ])
     }

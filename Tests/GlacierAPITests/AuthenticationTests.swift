@@ -22,14 +22,32 @@ struct AuthenticationTests {
                 return request
             }
             let table: [(String, SignedText, Int, String)] = [
-                ("wrong secret", changed { $0.secret = String(repeating: "w", count: 40) }, 403, "InvalidSignatureException"),
-                ("unknown key", changed { $0.accessKeyID = "AKIAUNKNOWNUNKNOWN00" }, 400, "UnrecognizedClientException"),
+                (
+                    "wrong secret", changed { $0.secret = String(repeating: "w", count: 40) }, 403,
+                    "InvalidSignatureException"
+                ),
+                (
+                    "unknown key", changed { $0.accessKeyID = "AKIAUNKNOWNUNKNOWN00" }, 400,
+                    "UnrecognizedClientException"
+                ),
                 ("region not served", changed { $0.region = "eu-west-1" }, 403, "InvalidSignatureException"),
                 ("no version", changed { $0.headers = [] }, 400, "MissingParameterValueException"),
-                ("old version", changed { $0.headers = [("x-amz-glacier-version", "2010-01-01")] }, 400, "InvalidParameterValueException"),
-                ("session token", changed { $0.unsigned = [("x-amz-security-token", "t")] }, 400, "UnrecognizedClientException"),
+                (
+                    "old version", changed { $0.headers = [("x-amz-glacier-version", "2010-01-01")] }, 400,
+                    "InvalidParameterValueException"
+                ),
+                (
+                    "session token", changed { $0.unsigned = [("x-amz-security-token", "t")] }, 400,
+                    "UnrecognizedClientException"
+                ),
                 ("foreign account", changed { $0.target = "/999999999999/vaults/v" }, 403, "AccessDeniedException"),
-                ("wrong secret, unknown path", changed { $0.target = "/x"; $0.secret = "s" }, 403, "InvalidSignatureException"),
+                (
+                    "wrong secret, unknown path",
+                    changed {
+                        $0.target = "/x"
+                        $0.secret = "s"
+                    }, 403, "InvalidSignatureException"
+                ),
             ]
             for (name, request, status, code) in table {
                 let answer = try await server.answer(request)
@@ -59,7 +77,10 @@ struct AuthenticationTests {
             request.region = "us-west-2"
             let answer = try await server.answer(request)
             #expect(answer.status == 201)
-            #expect(server.operations.state.withLock { $0.calls } == ["createVault arn:aws:glacier:us-west-2:123456789012:vaults/v"])
+            #expect(
+                server.operations.state.withLock { $0.calls } == [
+                    "createVault arn:aws:glacier:us-west-2:123456789012:vaults/v"
+                ])
         }
     }
 
@@ -99,7 +120,9 @@ struct AuthenticationTests {
             }
             // The engine's double compares the hashes, as the engine does.
             #expect(answer.status == 403)
-            #expect(server.operations.state.withLock { $0.lastArchive?.linearHash } == SHA256Hasher.hash(Array("good".utf8)))
+            #expect(
+                server.operations.state.withLock { $0.lastArchive?.linearHash } == SHA256Hasher.hash(Array("good".utf8))
+            )
         }
     }
 }

@@ -62,11 +62,14 @@ final class FakeOperations: GlacierOperations {
         return Self.vault(location)
     }
     func deleteVault(_ location: VaultLocation) async throws(VaultError) { try note("deleteVault \(location.name)") }
-    func listVaults(account: AccountID, region: Region, from: VaultName?, limit: Int) async throws(VaultError) -> VaultPage {
+    func listVaults(account: AccountID, region: Region, from: VaultName?, limit: Int) async throws(VaultError)
+        -> VaultPage
+    {
         try note("listVaults \(account) \(region) \(from?.text ?? "-") \(limit)")
         let names = ["a", "b"].compactMap { VaultName($0) }
         return VaultPage(
-            vaults: names.map { Self.vault(VaultLocation(account: account, region: region, name: $0)) }, next: VaultName("c"))
+            vaults: names.map { Self.vault(VaultLocation(account: account, region: region, name: $0)) },
+            next: VaultName("c"))
     }
 
     func uploadArchive<Body: AsyncSequence & Sendable>(
@@ -74,10 +77,15 @@ final class FakeOperations: GlacierOperations {
     ) async throws(VaultError) -> StoredArchive where Body.Element == ByteBuffer {
         state.withLock { $0.lastArchive = request }
         try note("uploadArchive")
-        return StoredArchive(archiveID: Self.archiveID, treeHash: try await checked(body, request.treeHash, request.linearHash))
+        return StoredArchive(
+            archiveID: Self.archiveID, treeHash: try await checked(body, request.treeHash, request.linearHash))
     }
-    func deleteArchive(_ location: VaultLocation, archiveID: String) async throws(VaultError) { try note("deleteArchive \(archiveID)") }
-    func initiateUpload(_ location: VaultLocation, partBytes: UInt64, description: String) async throws(VaultError) -> String {
+    func deleteArchive(_ location: VaultLocation, archiveID: String) async throws(VaultError) {
+        try note("deleteArchive \(archiveID)")
+    }
+    func initiateUpload(_ location: VaultLocation, partBytes: UInt64, description: String) async throws(VaultError)
+        -> String
+    {
         try note("initiateUpload \(partBytes) '\(description)'")
         return Self.uploadID
     }
@@ -94,10 +102,14 @@ final class FakeOperations: GlacierOperations {
         try note("completeUpload \(size)")
         return StoredArchive(archiveID: Self.archiveID, treeHash: treeHash)
     }
-    func abortUpload(_ location: VaultLocation, uploadID: String) async throws(VaultError) { try note("abortUpload \(uploadID)") }
+    func abortUpload(_ location: VaultLocation, uploadID: String) async throws(VaultError) {
+        try note("abortUpload \(uploadID)")
+    }
 
     static let upload = UploadDescription(uploadID: uploadID, description: "", partBytes: 1 << 20, created: moment)
-    func listParts(_ location: VaultLocation, uploadID: String, marker: String?, limit: Int) async throws(VaultError) -> PartPage {
+    func listParts(_ location: VaultLocation, uploadID: String, marker: String?, limit: Int) async throws(VaultError)
+        -> PartPage
+    {
         try note("listParts \(marker ?? "-") \(limit)")
         let range = ByteRange(first: 0, last: 1_048_575)!
         return PartPage(upload: Self.upload, parts: [PartDescription(range: range, treeHash: Self.digest)], next: nil)
@@ -122,10 +134,13 @@ final class FakeOperations: GlacierOperations {
         try note("listJobs \(status?.rawValue ?? "-") \(completed.map { "\($0)" } ?? "-") \(marker ?? "-") \(limit)")
         return JobPage(jobs: [Self.inventoryJob(location)], next: nil)
     }
-    func openOutput(_ location: VaultLocation, jobID: String, range: OutputRange) async throws(VaultError) -> JobOutput {
+    func openOutput(_ location: VaultLocation, jobID: String, range: OutputRange) async throws(VaultError) -> JobOutput
+    {
         state.withLock { $0.lastRange = range }
         try note("openOutput \(jobID)")
-        guard let output = state.withLock({ $0.output }) else { throw VaultError(.notFound, "The job ID was not found: \(jobID)") }
+        guard let output = state.withLock({ $0.output }) else {
+            throw VaultError(.notFound, "The job ID was not found: \(jobID)")
+        }
         return output()
     }
 
@@ -134,7 +149,8 @@ final class FakeOperations: GlacierOperations {
             jobID: jobID, location: location, status: .inProgress, statusMessage: nil, created: moment, completed: nil,
             description: nil, snsTopic: nil, tier: .bulk,
             archive: ArchiveJobFacts(
-                archiveID: archiveID, archiveBytes: 2 << 20, archiveTreeHash: digest, range: ByteRange(first: 0, last: (2 << 20) - 1)!,
+                archiveID: archiveID, archiveBytes: 2 << 20, archiveTreeHash: digest,
+                range: ByteRange(first: 0, last: (2 << 20) - 1)!,
                 rangeTreeHash: digest),
             inventory: nil, inventoryBytes: nil)
     }
@@ -143,7 +159,8 @@ final class FakeOperations: GlacierOperations {
         var parameters = InventoryParameters(format: .csv)
         parameters.limit = 3
         return JobDescription(
-            jobID: jobID, location: location, status: .succeeded, statusMessage: "Succeeded", created: moment, completed: moment,
+            jobID: jobID, location: location, status: .succeeded, statusMessage: "Succeeded", created: moment,
+            completed: moment,
             description: "count", snsTopic: nil, tier: nil, archive: nil, inventory: parameters, inventoryBytes: 99)
     }
 

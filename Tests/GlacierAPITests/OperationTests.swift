@@ -29,11 +29,13 @@ struct OperationTests {
                     + #""VaultARN":"\#(arn)\#(name)","VaultName":"\#(name)"}"#
             }
             #expect(answer.text == #"{"Marker":"\#(arn)c","VaultList":[\#(vault("a")),\#(vault("b"))]}"#)
-            let page = try await server.answer(SignedText("GET", "/-/vaults?marker=arn%3Aaws%3Aglacier%3Aus-east-1%3A\(Self.account)%3Avaults%2Fc"))
+            let page = try await server.answer(
+                SignedText("GET", "/-/vaults?marker=arn%3Aaws%3Aglacier%3Aus-east-1%3A\(Self.account)%3Avaults%2Fc"))
             #expect(page.status == 200)
-            #expect(server.operations.state.withLock { $0.calls } == [
-                "listVaults \(Self.account) us-east-1 - 10", "listVaults \(Self.account) us-east-1 c 10",
-            ])
+            #expect(
+                server.operations.state.withLock { $0.calls } == [
+                    "listVaults \(Self.account) us-east-1 - 10", "listVaults \(Self.account) us-east-1 c 10",
+                ])
         }
     }
 
@@ -52,10 +54,14 @@ struct OperationTests {
                 (SignedText("PUT", Self.base), 201, prefix, [:]),
                 (SignedText("PUT", "/\(Self.account)/vaults/v"), 201, prefix, [:]),
                 (.archive(Array("body".utf8)), 201, archives, ["x-amz-archive-id": FakeOperations.archiveID]),
-                (initiate, 201, "\(prefix)/multipart-uploads/\(FakeOperations.uploadID)",
-                 ["x-amz-multipart-upload-id": FakeOperations.uploadID]),
-                (complete, 201, archives,
-                 ["x-amz-archive-id": FakeOperations.archiveID, "x-amz-sha256-tree-hash": FakeOperations.digest.hex]),
+                (
+                    initiate, 201, "\(prefix)/multipart-uploads/\(FakeOperations.uploadID)",
+                    ["x-amz-multipart-upload-id": FakeOperations.uploadID]
+                ),
+                (
+                    complete, 201, archives,
+                    ["x-amz-archive-id": FakeOperations.archiveID, "x-amz-sha256-tree-hash": FakeOperations.digest.hex]
+                ),
                 (job, 202, "\(prefix)/jobs/\(FakeOperations.jobID)", ["x-amz-job-id": FakeOperations.jobID]),
             ]
             for (request, status, location, headers) in table {
@@ -96,19 +102,22 @@ struct OperationTests {
         try await TestServer.run { server in
             let job = try await server.answer(SignedText("GET", "\(Self.base)/jobs/\(FakeOperations.jobID)"))
             let digest = FakeOperations.digest.hex
-            #expect(job.text == #"{"Action":"ArchiveRetrieval","ArchiveId":"\#(FakeOperations.archiveID)","#
-                + #""ArchiveSHA256TreeHash":"\#(digest)","ArchiveSizeInBytes":2097152,"Completed":false,"CompletionDate":null,"#
-                + #""CreationDate":"2013-03-20T17:03:43.221Z","InventoryRetrievalParameters":null,"InventorySizeInBytes":null,"#
-                + #""JobDescription":null,"JobId":"\#(FakeOperations.jobID)","JobOutputPath":null,"OutputLocation":null,"#
-                + #""RetrievalByteRange":"0-2097151","SHA256TreeHash":"\#(digest)","SNSTopic":null,"SelectParameters":null,"#
-                + #""StatusCode":"InProgress","StatusMessage":null,"Tier":"Bulk","#
-                + #""VaultARN":"arn:aws:glacier:us-east-1:\#(Self.account):vaults/v"}"#)
-            let list = try await server.answer(SignedText("GET", "\(Self.base)/jobs?statuscode=Succeeded&completed=true&marker=m&limit=7"))
+            #expect(
+                job.text == #"{"Action":"ArchiveRetrieval","ArchiveId":"\#(FakeOperations.archiveID)","#
+                    + #""ArchiveSHA256TreeHash":"\#(digest)","ArchiveSizeInBytes":2097152,"Completed":false,"CompletionDate":null,"#
+                    + #""CreationDate":"2013-03-20T17:03:43.221Z","InventoryRetrievalParameters":null,"InventorySizeInBytes":null,"#
+                    + #""JobDescription":null,"JobId":"\#(FakeOperations.jobID)","JobOutputPath":null,"OutputLocation":null,"#
+                    + #""RetrievalByteRange":"0-2097151","SHA256TreeHash":"\#(digest)","SNSTopic":null,"SelectParameters":null,"#
+                    + #""StatusCode":"InProgress","StatusMessage":null,"Tier":"Bulk","#
+                    + #""VaultARN":"arn:aws:glacier:us-east-1:\#(Self.account):vaults/v"}"#)
+            let list = try await server.answer(
+                SignedText("GET", "\(Self.base)/jobs?statuscode=Succeeded&completed=true&marker=m&limit=7"))
             let entry = list.document?["JobList"]?[0]
             #expect(entry?.objectValue?.count == 21)
             #expect(entry?["Action"] == "InventoryRetrieval" && entry?["InventorySizeInBytes"] == 99)
-            #expect(entry?["InventoryRetrievalParameters"]?.canonicalString()
-                == #"{"EndDate":null,"Format":"CSV","Limit":"3","Marker":null,"StartDate":null}"#)
+            #expect(
+                entry?["InventoryRetrievalParameters"]?.canonicalString()
+                    == #"{"EndDate":null,"Format":"CSV","Limit":"3","Marker":null,"StartDate":null}"#)
             #expect(server.operations.state.withLock { $0.calls.last } == "listJobs Succeeded true m 7")
         }
     }
@@ -119,8 +128,9 @@ struct OperationTests {
             let identity = #""MultipartUploadId":"\#(FakeOperations.uploadID)","PartSizeInBytes":1048576,"#
             let arn = #""VaultARN":"arn:aws:glacier:us-east-1:\#(Self.account):vaults/v""#
             let parts = try await server.answer(SignedText("GET", "\(Self.base)/multipart-uploads/u?limit=51"))
-            #expect(parts.text == #"{\#(upload)"Marker":null,\#(identity)"Parts":[{"RangeInBytes":"0-1048575","#
-                + #""SHA256TreeHash":"\#(FakeOperations.digest.hex)"}],\#(arn)}"#)
+            #expect(
+                parts.text == #"{\#(upload)"Marker":null,\#(identity)"Parts":[{"RangeInBytes":"0-1048575","#
+                    + #""SHA256TreeHash":"\#(FakeOperations.digest.hex)"}],\#(arn)}"#)
             let uploads = try await server.answer(SignedText("GET", "\(Self.base)/multipart-uploads"))
             #expect(uploads.text == #"{"Marker":"next","UploadsList":[{\#(upload)\#(identity)\#(arn)}]}"#)
             #expect(server.operations.state.withLock { $0.calls } == ["listParts - 50", "listUploads - 50"])
@@ -134,7 +144,8 @@ struct OperationTests {
             server.operations.state.withLock { state in
                 state.output = {
                     JobOutput(
-                        contentType: "text/csv", totalBytes: 10, range: ByteRange(first: 0, last: 9), isPartial: false, treeHash: nil,
+                        contentType: "text/csv", totalBytes: 10, range: ByteRange(first: 0, last: 9), isPartial: false,
+                        treeHash: nil,
                         archiveDescription: nil, source: { write in try await write(ByteBuffer(bytes: bytes)) })
                 }
             }
@@ -145,7 +156,8 @@ struct OperationTests {
             server.operations.state.withLock { state in
                 state.output = {
                     JobOutput(
-                        contentType: "application/octet-stream", totalBytes: 10, range: ByteRange(first: 2, last: 4), isPartial: true,
+                        contentType: "application/octet-stream", totalBytes: 10, range: ByteRange(first: 2, last: 4),
+                        isPartial: true,
                         treeHash: FakeOperations.digest, archiveDescription: "about",
                         source: { write in try await write(ByteBuffer(bytes: bytes[2...4])) })
                 }
@@ -182,21 +194,48 @@ struct OperationTests {
             let invalid = "InvalidParameterValueException"
             let missing = "MissingParameterValueException"
             let table: [(SignedText, String, String)] = [
-                (upload { $0.headers.removeAll { $0.name == "x-amz-sha256-tree-hash" } }, missing,
-                 "Required parameter missing: x-amz-sha256-tree-hash"),
-                (upload { $0.headers.removeAll { $0.name == "x-amz-content-sha256" } }, missing,
-                 "Required parameter missing: x-amz-content-sha256"),
-                (upload { $0.length = -1; $0.body = [] }, missing, "Required parameter missing: Content-Length"),
-                (upload { $0.length = 0; $0.body = [] }, invalid, "Invalid Content-Length: 0"),
-                (upload { $0.headers.append(("x-amz-archive-description", "tab\there")) }, invalid, "Invalid x-amz-archive-description"),
-                (upload { $0.headers.append(("x-amz-archive-description", String(repeating: "d", count: 1025))) }, invalid,
-                 "Invalid x-amz-archive-description"),
+                (
+                    upload { $0.headers.removeAll { $0.name == "x-amz-sha256-tree-hash" } }, missing,
+                    "Required parameter missing: x-amz-sha256-tree-hash"
+                ),
+                (
+                    upload { $0.headers.removeAll { $0.name == "x-amz-content-sha256" } }, missing,
+                    "Required parameter missing: x-amz-content-sha256"
+                ),
+                (
+                    upload {
+                        $0.length = -1
+                        $0.body = []
+                    }, missing, "Required parameter missing: Content-Length"
+                ),
+                (
+                    upload {
+                        $0.length = 0
+                        $0.body = []
+                    }, invalid, "Invalid Content-Length: 0"
+                ),
+                (
+                    upload { $0.headers.append(("x-amz-archive-description", "tab\there")) }, invalid,
+                    "Invalid x-amz-archive-description"
+                ),
+                (
+                    upload { $0.headers.append(("x-amz-archive-description", String(repeating: "d", count: 1025))) },
+                    invalid,
+                    "Invalid x-amz-archive-description"
+                ),
                 (part(nil), missing, "Required parameter missing: Content-Range"),
                 (part("bytes 5-4/*"), invalid, "Invalid Content-Range: bytes 5-4/*"),
                 (part("bytes 0-9/*"), invalid, "Content-Range: bytes 0-9/* is incompatible with Content-Length: 4"),
-                (SignedText("POST", "\(Self.base)/multipart-uploads"), missing, "Required parameter missing: x-amz-part-size"),
-                (SignedText("POST", "\(Self.base)/multipart-uploads/u"), missing, "Required parameter missing: x-amz-archive-size"),
-                (listing("limit=0"), invalid, "Invalid limit: 0"), (listing("limit=ten"), invalid, "Invalid limit: ten"),
+                (
+                    SignedText("POST", "\(Self.base)/multipart-uploads"), missing,
+                    "Required parameter missing: x-amz-part-size"
+                ),
+                (
+                    SignedText("POST", "\(Self.base)/multipart-uploads/u"), missing,
+                    "Required parameter missing: x-amz-archive-size"
+                ),
+                (listing("limit=0"), invalid, "Invalid limit: 0"),
+                (listing("limit=ten"), invalid, "Invalid limit: ten"),
                 (listing("completed=perhaps"), invalid, "Invalid completed: perhaps"),
                 (listing("statuscode=finished"), invalid, "The job status code is not valid: finished"),
                 (SignedText("GET", "/-/vaults?marker=bogus"), invalid, "Invalid marker: bogus"),
@@ -224,7 +263,8 @@ struct OperationTests {
         try await TestServer.run { server in
             let table = [
                 ("GET", "/"), ("POST", "/vaults/x/archives"), ("PATCH", Self.base), ("GET", "\(Self.base)/archives"),
-                ("GET", "\(Self.base)/jobs/j/output/z"), ("GET", "\(Self.base)/tags"), ("GET", "/-/policies/data-retrieval"),
+                ("GET", "\(Self.base)/jobs/j/output/z"), ("GET", "\(Self.base)/tags"),
+                ("GET", "/-/policies/data-retrieval"),
             ]
             for (method, target) in table {
                 let answer = try await server.answer(SignedText(method, target))

@@ -33,16 +33,21 @@ struct SignedText {
     }
 
     static func hashes(of body: [UInt8]) -> [(name: String, value: String)] {
-        [("x-amz-content-sha256", SHA256Hasher.hash(body).hex), ("x-amz-sha256-tree-hash", TreeHash.hash(of: body).hex)]
+        [
+            ("x-amz-content-sha256", SHA256Hasher.hash(body).hex),
+            ("x-amz-sha256-tree-hash", TreeHash.hash(of: body).hex),
+        ]
     }
 
     func head() throws -> String {
         let signer = RequestSigner(
-            credentials: Credentials(accessKeyID: accessKeyID, secret: SecretBytes(bytes: Array(secret.utf8))), region: region)
+            credentials: Credentials(accessKeyID: accessKeyID, secret: SecretBytes(bytes: Array(secret.utf8))),
+            region: region)
         var lines = [(name: "Host", value: "127.0.0.1")] + headers
         let stated = headers.first { $0.name == "x-amz-content-sha256" }.flatMap { SHA256Digest(hex: $0.value) }
         let added = try signer.sign(
-            SignedRequest(method: method, rawTarget: target, headers: lines), payloadHash: stated ?? SHA256Hasher.hash(body),
+            SignedRequest(method: method, rawTarget: target, headers: lines),
+            payloadHash: stated ?? SHA256Hasher.hash(body),
             at: SignatureTimestamp(secondsSinceEpoch: FakeOperations.moment.milliseconds / 1000))
         lines += added + unsigned
         if (length ?? 0) >= 0 { lines.append((name: "Content-Length", value: String(length ?? body.count))) }

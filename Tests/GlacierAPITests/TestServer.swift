@@ -50,7 +50,8 @@ struct TestServer {
             operations: operations,
             configuration: GlacierServerConfiguration(
                 host: "127.0.0.1", port: 0, regions: [Region("us-east-1")!, Region("us-west-2")!], limits: limits),
-            clock: clock, random: CountingRandom(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger,
+            clock: clock, random: CountingRandom(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: logger,
             metrics: NOOPMetricsHandler.instance
         ) { bound.yield($0) }
         let group = ServiceGroup(configuration: ServiceGroupConfiguration(services: [server], logger: logger))

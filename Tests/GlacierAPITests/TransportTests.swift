@@ -267,7 +267,8 @@ struct TransportTests {
             server.operations.state.withLock { state in
                 state.output = {
                     JobOutput(
-                        contentType: "application/octet-stream", totalBytes: 2 << 20, range: ByteRange(first: 0, last: (2 << 20) - 1),
+                        contentType: "application/octet-stream", totalBytes: 2 << 20,
+                        range: ByteRange(first: 0, last: (2 << 20) - 1),
                         isPartial: false, treeHash: nil, archiveDescription: nil,
                         source: { write in
                             try await write(ByteBuffer(repeating: 1, count: 1 << 20))
@@ -287,7 +288,8 @@ struct TransportTests {
                 server.operations.state.withLock { state in
                     state.output = {
                         JobOutput(
-                            contentType: "text/csv", totalBytes: 10, range: ByteRange(first: 0, last: 9), isPartial: false,
+                            contentType: "text/csv", totalBytes: 10, range: ByteRange(first: 0, last: 9),
+                            isPartial: false,
                             treeHash: nil, archiveDescription: nil,
                             source: { write in try await write(ByteBuffer(repeating: 1, count: produced)) })
                     }
@@ -308,7 +310,8 @@ struct TransportTests {
         try await TestServer.run { server in
             let produced = Mutex(0)
             let output = JobOutput(
-                contentType: "application/octet-stream", totalBytes: UInt64(total), range: ByteRange(first: 0, last: UInt64(total) - 1),
+                contentType: "application/octet-stream", totalBytes: UInt64(total),
+                range: ByteRange(first: 0, last: UInt64(total) - 1),
                 isPartial: false, treeHash: nil, archiveDescription: nil,
                 source: { write in
                     for _ in 0..<64 {

@@ -25,7 +25,8 @@ struct WireErrorTests {
         ]
         for code in VaultError.Code.allCases {
             let error = WireError(VaultError(code, "text"))
-            #expect(error.status == table[code]?.0 && error.code == table[code]?.1 && error.kind.rawValue == table[code]?.2)
+            #expect(
+                error.status == table[code]?.0 && error.code == table[code]?.1 && error.kind.rawValue == table[code]?.2)
             #expect(error.message == "text")
             #expect((error.retryAfterSeconds != nil) == (code == .unavailable))
         }
@@ -44,8 +45,9 @@ struct WireErrorTests {
     }
 
     @Test func anErrorIsThreeStringsInOrder() {
-        #expect(WireError(VaultError(.notFound, #"say "x""#)).document.canonicalString()
-            == #"{"code":"ResourceNotFoundException","message":"say \"x\"","type":"Client"}"#)
+        #expect(
+            WireError(VaultError(.notFound, #"say "x""#)).document.canonicalString()
+                == #"{"code":"ResourceNotFoundException","message":"say \"x\"","type":"Client"}"#)
     }
 
     @Test(arguments: [

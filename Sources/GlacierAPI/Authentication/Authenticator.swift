@@ -53,7 +53,8 @@ struct Authenticator: Sendable {
         let head = request.head
         let parsed = try ParsedAuthentication(
             parsing: SignedRequest(
-                method: head.method.rawValue, rawTarget: head.uri, headers: head.headers.map { (name: $0.name, value: $0.value) }))
+                method: head.method.rawValue, rawTarget: head.uri,
+                headers: head.headers.map { (name: $0.name, value: $0.value) }))
         didIdentify(parsed.accessKeyID)
         let now = SignatureTimestamp(secondsSinceEpoch: clock.now().milliseconds / 1000)
         let checked = try verifier.check(parsed, now: now)
@@ -71,7 +72,8 @@ struct Authenticator: Sendable {
             body = bytes
         }
         return AuthenticatedRequest(
-            caller: Caller(account: credential.account, region: region, accessKeyID: parsed.accessKeyID), checked: checked,
+            caller: Caller(account: credential.account, region: region, accessKeyID: parsed.accessKeyID),
+            checked: checked,
             body: body)
     }
 

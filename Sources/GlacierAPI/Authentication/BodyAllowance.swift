@@ -5,8 +5,8 @@ import VaultModel
 
 /// Bounds the memory of all request bodies that are read whole before they are believed.
 ///
-/// Such a body may come from anybody who knows an access key's id, at any speed; without a bound, many slow ones together would be
-/// most of the process. Whoever finds no room gets 503 at once.
+/// Such a body may come from anybody who knows an access key's id, at any speed; without a bound, many slow ones
+/// together would be most of the process. Whoever finds no room gets 503 at once.
 final class BodyAllowance: Sendable {
     private let capacityBytes: Int
     private let used = Mutex(0)
@@ -30,7 +30,9 @@ final class BodyAllowance: Sendable {
             used += bytes
             return true
         }
-        guard isTaken else { throw VaultError(.unavailable, "Too many requests with bodies at once. Please try again.") }
+        guard isTaken else {
+            throw VaultError(.unavailable, "Too many requests with bodies at once. Please try again.")
+        }
     }
 
     func give(_ bytes: Int) { used.withLock { $0 -= bytes } }

@@ -15,9 +15,11 @@ struct Answer: Sendable {
         /// Without `Content-Length` and `Content-Type`.
         case none
         case bytes([UInt8])
-        /// Exactly `count` bytes, handed to the given function in order, each buffer awaited. An error cuts the connection: the head is
-        /// out already and the client must not take what it got for the whole.
-        case stream(count: UInt64, produce: @Sendable (@escaping @Sendable (ByteBuffer) async throws -> Void) async throws -> Void)
+        /// Exactly `count` bytes, handed to the given function in order, each buffer awaited. An error cuts the
+        /// connection: the head is out already and the client must not take what it got for the whole.
+        case stream(
+            count: UInt64,
+            produce: @Sendable (@escaping @Sendable (ByteBuffer) async throws -> Void) async throws -> Void)
     }
 
     var status: HTTPResponseStatus

@@ -6,7 +6,8 @@ import Synchronization
 
 /// Writes one answer to its connection, never more than two buffers ahead of the socket.
 ///
-/// Each write is awaited by the next but one: a client that reads slowly slows the producer down, whatever the size of the answer.
+/// Each write is awaited by the next but one: a client that reads slowly slows the producer down, whatever the size of
+/// the answer.
 final class AnswerWriter: Sendable {
     /// Larger buffers are cut, so that a slow reader's progress can be seen.
     private static let pieceBytes = 256 << 10
@@ -25,7 +26,8 @@ final class AnswerWriter: Sendable {
     var bodyBytes: UInt64 { state.withLock { $0.bodyBytes } }
 
     /// Sends the answer; returns when its last byte has left for the socket.
-    /// - Throws: the producer's error, or the connection's. The message is then incomplete: the caller must close the connection.
+    /// - Throws: the producer's error, or the connection's. The message is then incomplete: the caller must close the
+    ///   connection.
     func write(_ head: HTTPResponseHead, payload: Answer.Payload, omitsBody: Bool) async throws {
         switch payload {
         case _ where omitsBody, .none:
@@ -65,7 +67,8 @@ final class AnswerWriter: Sendable {
     }
 }
 
-/// A producer that handed out another number of bytes than it announced: a bug below, noticed before the client could be misled.
+/// A producer that handed out another number of bytes than it announced: a bug below, noticed before the client could
+/// be misled.
 struct ShortAnswer: Error, CustomStringConvertible {
     let sentBytes: UInt64
     let announcedBytes: UInt64

@@ -4,8 +4,8 @@ import NIOCore
 
 /// Judges how a request body arrives. A pure value: the connection tells it what happened and when.
 ///
-/// Only time spent waiting for the client counts: while the service itself is busy and does not ask for bytes, the clock stands still.
-/// So a slow disk never turns into the client's 408.
+/// Only time spent waiting for the client counts: while the service itself is busy and does not ask for bytes, the
+/// clock stands still. So a slow disk never turns into the client's 408.
 struct BodyWatch {
     enum Verdict: Equatable {
         case fine

@@ -14,8 +14,8 @@ import VaultModel
 ///     an answer with `Connection: close` ends ──▶ lingering ──end of input, lingerBytes, lingerTimeout──▶ close
 ///
 /// 1. A body error is delivered to the reader as `VaultError`, so that it can still be answered.
-/// 2. Lingering: after the last answer the output is closed and a little input thrown away; closing at once with unread input would
-///    reset the connection and could destroy the answer on its way.
+/// 2. Lingering: after the last answer the output is closed and a little input thrown away; closing at once with unread
+///    input would reset the connection and could destroy the answer on its way.
 /// 3. All state belongs to the channel's event loop.
 final class ConnectionGuard: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart

@@ -14,8 +14,8 @@ public struct ConnectionLimits: Sendable, Hashable {
     public var rateGrace: Duration = .seconds(20)
     /// A client that takes no byte of an answer for so long is cut off.
     public var writeStallTimeout: Duration = .seconds(60)
-    /// After an early refusal: how much of the unread body is thrown away, and for how long, so that the client sees the answer
-    /// instead of a reset.
+    /// After an early refusal: how much of the unread body is thrown away, and for how long, so that the client sees
+    /// the answer instead of a reset.
     public var lingerBytes = 256 << 10
     public var lingerTimeout: Duration = .seconds(2)
     /// An unread rest of a body up to this size is read to its end, and the connection is kept.

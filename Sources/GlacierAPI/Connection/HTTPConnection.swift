@@ -11,7 +11,8 @@ import VaultModel
 ///
 /// Invariants:
 ///  1. `100 Continue` is sent by whoever reads the body, never by itself (``RequestBody``).
-///  2. An answer that leaves a large rest of the body unread says `Connection: close`; the rest is not taken (``ConnectionGuard``).
+///  2. An answer that leaves a large rest of the body unread says `Connection: close`; the rest is not taken
+///     (``ConnectionGuard``).
 ///  3. An answer cut short is never completed: the connection is closed instead.
 ///  4. Headers are handed on as received, in order, nothing removed: signatures cover them.
 struct HTTPConnection: ServerChildChannel {
@@ -29,7 +30,8 @@ struct HTTPConnection: ServerChildChannel {
         channel.eventLoop.makeCompletedFuture {
             // Large receive buffers: fewer wake-ups per GiB. Bounded by the watermark below: about 1 MiB a connection.
             try channel.syncOptions?.setOption(
-                ChannelOptions.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 16 << 10, maximum: 256 << 10))
+                ChannelOptions.recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 16 << 10, maximum: 256 << 10))
             let pipeline = channel.pipeline.syncOperations
             if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
             var decoderLimits = NIOHTTPDecoderLimitConfiguration()
@@ -43,7 +45,8 @@ struct HTTPConnection: ServerChildChannel {
             return try NIOAsyncChannel(
                 wrappingChannelSynchronously: channel,
                 configuration: .init(
-                    backPressureStrategy: .init(lowWatermark: 1, highWatermark: 4), isOutboundHalfClosureEnabled: false))
+                    backPressureStrategy: .init(lowWatermark: 1, highWatermark: 4), isOutboundHalfClosureEnabled: false)
+            )
         }
     }
 
@@ -89,7 +92,8 @@ struct HTTPConnection: ServerChildChannel {
         }
     }
 
-    private func send(_ answer: Answer, to request: HTTPRequestHead, isLast: Bool, on channel: any Channel) async throws {
+    private func send(_ answer: Answer, to request: HTTPRequestHead, isLast: Bool, on channel: any Channel) async throws
+    {
         var headers = HTTPHeaders(answer.headers)
         headers.add(name: "Date", value: HTTPDate.text(clock.now()))
         switch answer.payload {

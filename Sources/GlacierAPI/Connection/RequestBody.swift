@@ -7,8 +7,8 @@ import VaultModel
 
 /// The body of one request as it arrives: bounded buffers, with backpressure to the client's socket.
 ///
-/// 1. The first `next()` sends `100 Continue` when the client waits for it: whoever judges the head before reading the body thereby
-///    decides whether the client sends it.
+/// 1. The first `next()` sends `100 Continue` when the client waits for it: whoever judges the head before reading the
+///    body thereby decides whether the client sends it.
 /// 2. It ends normally only after exactly the declared number of bytes; every other end throws `VaultError`.
 /// 3. A second iteration goes on where the first one stopped.
 final class RequestBody: AsyncSequence, Sendable {
@@ -119,7 +119,8 @@ final class RequestBody: AsyncSequence, Sendable {
     private func lengthDiffers(_ total: UInt64) -> VaultError {
         VaultError(
             .invalidParameter,
-            "The request body ended after \(total) bytes instead of \(declaredBytes.map { "\($0)" } ?? "its last chunk").")
+            "The request body ended after \(total) bytes instead of \(declaredBytes.map { "\($0)" } ?? "its last chunk")."
+        )
     }
 
     private func explained(_ error: any Error) -> VaultError {
@@ -130,7 +131,8 @@ final class RequestBody: AsyncSequence, Sendable {
         case is CancellationError:
             VaultError(.unavailable, "The service is stopping. Please try again.", cause: error)
         default:
-            VaultError(.invalidParameter, "The connection was lost after \(receivedBytes) bytes of the body.", cause: error)
+            VaultError(
+                .invalidParameter, "The connection was lost after \(receivedBytes) bytes of the body.", cause: error)
         }
     }
 }

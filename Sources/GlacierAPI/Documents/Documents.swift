@@ -5,7 +5,8 @@ import Cryptography
 import VaultEngine
 import VaultModel
 
-/// The JSON documents of the API. Every documented member is present, null where it has no value: old clients insist on it.
+/// The JSON documents of the API. Every documented member is present, null where it has no value: old clients insist on
+/// it.
 enum Documents {
     static func vault(_ vault: VaultDescription) -> JSONValue {
         [
@@ -32,7 +33,9 @@ enum Documents {
         var members = upload(page.upload, in: location)
         members["Marker"] = .text(page.next)
         members["Parts"] = .array(
-            page.parts.map { ["RangeInBytes": .string($0.range.description), "SHA256TreeHash": .string($0.treeHash.hex)] })
+            page.parts.map {
+                ["RangeInBytes": .string($0.range.description), "SHA256TreeHash": .string($0.treeHash.hex)]
+            })
         return .object(members)
     }
 

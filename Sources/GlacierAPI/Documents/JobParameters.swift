@@ -6,8 +6,8 @@ import VaultModel
 
 /// Reads the body of InitiateJob.
 ///
-/// The members stand bare, as every SDK sends them; the wrapper `{"jobParameters": …}` of one old example is tolerated. Null means
-/// absent. Unknown members are ignored, as the service ignores them.
+/// The members stand bare, as every SDK sends them; the wrapper `{"jobParameters": …}` of one old example is tolerated.
+/// Null means absent. Unknown members are ignored, as the service ignores them.
 enum JobParameters {
     private static let limits = JSONLimits(maxBytes: Limits.maxJSONBodyBytes, maxDepth: 16, maxValues: 4096)
 
@@ -27,13 +27,15 @@ enum JobParameters {
         case "archive-retrieval": action = try archiveRetrieval(members)
         case "inventory-retrieval": action = .inventory(try inventory(members))
         case "select":
-            throw .invalid("Type", type, because: "Select jobs are not offered: retrieve the archive and query it where you are.")
+            throw .invalid(
+                "Type", type, because: "Select jobs are not offered: retrieve the archive and query it where you are.")
         default:
             throw .invalid(
                 "Type", PrintableText.excerpt(type), because: "It must be archive-retrieval or inventory-retrieval.")
         }
         return JobRequest(
-            action: action, tier: try tier(members), description: try description(members), snsTopic: try topic(members))
+            action: action, tier: try tier(members), description: try description(members), snsTopic: try topic(members)
+        )
     }
 
     private static func archiveRetrieval(_ members: Members) throws(WireError) -> JobRequest.Action {
@@ -45,7 +47,8 @@ enum JobParameters {
         if let text = try members.text("RetrievalByteRange") {
             range = ByteRange(text)
             guard range != nil else {
-                throw .invalid("RetrievalByteRange", PrintableText.excerpt(text), because: "It must have the form <first>-<last>.")
+                throw .invalid(
+                    "RetrievalByteRange", PrintableText.excerpt(text), because: "It must have the form <first>-<last>.")
             }
         }
         return .archive(archiveID: archiveID, range: range)
@@ -73,7 +76,8 @@ enum JobParameters {
     private static func date(_ name: String, _ members: Members) throws(WireError) -> (Timestamp?, String?) {
         guard let text = try members.text(name) else { return (nil, nil) }
         guard let time = Timestamp(iso8601: text) else {
-            throw .invalid(name, PrintableText.excerpt(text), because: "It must be a date such as 2013-03-20T17:03:43Z.")
+            throw .invalid(
+                name, PrintableText.excerpt(text), because: "It must be a date such as 2013-03-20T17:03:43Z.")
         }
         return (time, text)
     }
@@ -108,11 +112,13 @@ enum JobParameters {
     private static func topic(_ members: Members) throws(WireError) -> String? {
         guard let text = try members.text("SNSTopic") else { return nil }
         let fields = text.split(separator: ":", omittingEmptySubsequences: false)
-        let isTopic = fields.count >= 6 && fields[0] == "arn" && fields[1].hasPrefix("aws") && fields[2] == "sns"
+        let isTopic =
+            fields.count >= 6 && fields[0] == "arn" && fields[1].hasPrefix("aws") && fields[2] == "sns"
             && !fields.contains("") && text.utf8.count <= 512 && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
         guard isTopic else {
             throw .invalid(
-                "SNSTopic", PrintableText.excerpt(text), because: "It must have the form arn:aws:sns:<region>:<account>:<topic>.")
+                "SNSTopic", PrintableText.excerpt(text),
+                because: "It must have the form arn:aws:sns:<region>:<account>:<topic>.")
         }
         return text
     }

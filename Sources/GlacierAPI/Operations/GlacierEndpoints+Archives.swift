@@ -10,12 +10,15 @@ extension GlacierEndpoints {
         let location = try request.location()
         let description = try request.headers.archiveDescription()
         guard let length = request.contentLength else { throw WireError.missing("Content-Length") }
-        guard length > 0, length <= Limits.maxPartBytes else { throw WireError.invalid("Content-Length", String(length)) }
+        guard length > 0, length <= Limits.maxPartBytes else {
+            throw WireError.invalid("Content-Length", String(length))
+        }
         let treeHash = try request.headers.digest("x-amz-sha256-tree-hash")
         guard let linearHash = request.statedBodyHash else { throw WireError.missing("x-amz-content-sha256") }
         let stored = try await operations.uploadArchive(
             UploadArchiveRequest(
-                location: location, contentLength: length, treeHash: treeHash, linearHash: linearHash, description: description),
+                location: location, contentLength: length, treeHash: treeHash, linearHash: linearHash,
+                description: description),
             body: request.stream)
         return archiveCreated(stored, in: request.path(of: location))
     }

@@ -10,7 +10,8 @@ extension GlacierEndpoints {
     func initiateJob(_ request: OperationRequest) async throws -> Answer {
         let location = try request.location()
         let jobID = try await operations.initiateJob(location, try JobParameters.parse(request.wholeBody))
-        return .accepted(.accepted, [("Location", "\(request.path(of: location))/jobs/\(jobID)"), ("x-amz-job-id", jobID)])
+        return .accepted(
+            .accepted, [("Location", "\(request.path(of: location))/jobs/\(jobID)"), ("x-amz-job-id", jobID)])
     }
 
     func describeJob(_ request: OperationRequest) async throws -> Answer {
@@ -44,7 +45,9 @@ extension GlacierEndpoints {
         let location = try request.location()
         let output = try await operations.openOutput(
             location, jobID: request.route.identifier, range: try range(request))
-        var headers: [(name: String, value: String)] = [("Content-Type", output.contentType), ("Accept-Ranges", "bytes")]
+        var headers: [(name: String, value: String)] = [
+            ("Content-Type", output.contentType), ("Accept-Ranges", "bytes"),
+        ]
         if output.isPartial, let range = output.range {
             headers.append(("Content-Range", "bytes \(range.first)-\(range.last)/\(output.totalBytes)"))
         }
@@ -64,7 +67,8 @@ extension GlacierEndpoints {
         case .closed(let first, let last): return .closed(first, last)
         case .suffix(let count): return .suffix(count)
         case nil:
-            throw .invalid("Range", PrintableText.excerpt(text), because: "Send one range of bytes, such as bytes=0-1048575.")
+            throw .invalid(
+                "Range", PrintableText.excerpt(text), because: "Send one range of bytes, such as bytes=0-1048575.")
         }
     }
 }

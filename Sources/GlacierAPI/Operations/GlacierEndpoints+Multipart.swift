@@ -28,7 +28,8 @@ extension GlacierEndpoints {
         guard let linearHash = request.statedBodyHash else { throw WireError.missing("x-amz-content-sha256") }
         let computed = try await operations.uploadPart(
             UploadPartRequest(
-                location: location, uploadID: request.route.identifier, range: range, treeHash: treeHash, linearHash: linearHash),
+                location: location, uploadID: request.route.identifier, range: range, treeHash: treeHash,
+                linearHash: linearHash),
             body: request.stream)
         return .noContent([("x-amz-sha256-tree-hash", computed.hex)])
     }

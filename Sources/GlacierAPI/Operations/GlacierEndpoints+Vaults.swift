@@ -10,7 +10,9 @@ extension GlacierEndpoints {
         guard let name = VaultName(request.route.vault) else {
             throw WireError.invalid(
                 "vault name", PrintableText.excerpt(request.route.vault),
-                because: "A vault name has 1 to 255 characters out of A-Z, a-z, 0-9, '_', '-' and '.', and is not '.' or '..'.")
+                because:
+                    "A vault name has 1 to 255 characters out of A-Z, a-z, 0-9, '_', '-' and '.', and is not '.' or '..'."
+            )
         }
         let location = VaultLocation(account: request.caller.account, region: request.caller.region, name: name)
         try await operations.createVault(location)

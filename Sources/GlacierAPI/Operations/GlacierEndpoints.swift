@@ -61,7 +61,8 @@ struct GlacierEndpoints: Sendable {
 
 extension Answer {
     static func json(_ document: JSONValue, status: HTTPResponseStatus = .ok) -> Answer {
-        Answer(status: status, headers: [("Content-Type", "application/json")], payload: .bytes(document.canonicalBytes()))
+        Answer(
+            status: status, headers: [("Content-Type", "application/json")], payload: .bytes(document.canonicalBytes()))
     }
 
     /// 201 or 202: the data is in the headers, the body is `{}`.

@@ -5,21 +5,24 @@ import NIOCore
 import VaultEngine
 import VaultModel
 
-/// What the wire needs of the engine; laws and durability are those of ``VaultEngine``. The second conformance is the tests' double.
+/// What the wire needs of the engine; laws and durability are those of ``VaultEngine``. The second conformance is the
+/// tests' double.
 protocol GlacierOperations: Sendable {
     func credential(for accessKeyID: String) async throws(VaultError) -> Credential?
 
     func createVault(_ location: VaultLocation) async throws(VaultError)
     func describeVault(_ location: VaultLocation) async throws(VaultError) -> VaultDescription
     func deleteVault(_ location: VaultLocation) async throws(VaultError)
-    func listVaults(account: AccountID, region: Region, from: VaultName?, limit: Int) async throws(VaultError) -> VaultPage
+    func listVaults(account: AccountID, region: Region, from: VaultName?, limit: Int) async throws(VaultError)
+        -> VaultPage
 
     func uploadArchive<Body: AsyncSequence & Sendable>(
         _ request: UploadArchiveRequest, body: Body
     ) async throws(VaultError) -> StoredArchive where Body.Element == ByteBuffer
     func deleteArchive(_ location: VaultLocation, archiveID: String) async throws(VaultError)
 
-    func initiateUpload(_ location: VaultLocation, partBytes: UInt64, description: String) async throws(VaultError) -> String
+    func initiateUpload(_ location: VaultLocation, partBytes: UInt64, description: String) async throws(VaultError)
+        -> String
     func uploadPart<Body: AsyncSequence & Sendable>(
         _ request: UploadPartRequest, body: Body
     ) async throws(VaultError) -> SHA256Digest where Body.Element == ByteBuffer
@@ -27,7 +30,8 @@ protocol GlacierOperations: Sendable {
         _ location: VaultLocation, uploadID: String, size: UInt64, treeHash: SHA256Digest
     ) async throws(VaultError) -> StoredArchive
     func abortUpload(_ location: VaultLocation, uploadID: String) async throws(VaultError)
-    func listParts(_ location: VaultLocation, uploadID: String, marker: String?, limit: Int) async throws(VaultError) -> PartPage
+    func listParts(_ location: VaultLocation, uploadID: String, marker: String?, limit: Int) async throws(VaultError)
+        -> PartPage
     func listUploads(_ location: VaultLocation, marker: String?, limit: Int) async throws(VaultError) -> UploadPage
 
     func initiateJob(_ location: VaultLocation, _ request: JobRequest) async throws(VaultError) -> String

@@ -8,8 +8,8 @@ import VaultModel
 
 /// Answers one request: authenticate ▶ version ▶ route ▶ account ▶ operation. Every failure on the way is an answer.
 ///
-/// Authentication comes before routing, so that a stranger learns nothing about what exists; syntax comes before state; and everything
-/// that can be judged from the head is judged before the first byte of a streamed body is asked for.
+/// Authentication comes before routing, so that a stranger learns nothing about what exists; syntax comes before state;
+/// and everything that can be judged from the head is judged before the first byte of a streamed body is asked for.
 struct GlacierResponder: Sendable {
     let authenticator: Authenticator
     let endpoints: GlacierEndpoints
@@ -35,7 +35,8 @@ struct GlacierResponder: Sendable {
     /// The answer to what could not even be parsed as a request.
     func refuse(_ error: any Error) -> Answer {
         var record = RequestRecord(id: RequestIdentifier.make(random: random), method: "", started: .now())
-        let refusal = WireError.badRequest("The request is not well-formed HTTP/1.1, or its headers are too large (\(error)).")
+        let refusal = WireError.badRequest(
+            "The request is not well-formed HTTP/1.1, or its headers are too large (\(error)).")
         record.failure = refusal
         return finished(Self.refusal(refusal), record, body: nil)
     }
@@ -45,9 +46,12 @@ struct GlacierResponder: Sendable {
         let caller = authenticated.caller
         record.account = caller.account
         let headers = RequestHeaders(request.head.headers)
-        guard let version = try headers.optional("x-amz-glacier-version") else { throw WireError.missing("API version") }
+        guard let version = try headers.optional("x-amz-glacier-version") else {
+            throw WireError.missing("API version")
+        }
         guard version == Self.version else {
-            throw WireError.invalid("x-amz-glacier-version", PrintableText.excerpt(version), because: "It must be \(Self.version).")
+            throw WireError.invalid(
+                "x-amz-glacier-version", PrintableText.excerpt(version), because: "It must be \(Self.version).")
         }
         let target = RequestTarget(path: authenticated.signedPath, target: request.head.uri)
         let route = try Route(method: request.head.method.rawValue, segments: target.segments)
@@ -58,7 +62,8 @@ struct GlacierResponder: Sendable {
         let body = try await wholeBody(request, authenticated, streams: route.operation.streamsBody)
         return try await endpoints.answer(
             OperationRequest(
-                caller: caller, route: route, target: target, headers: headers, contentLength: request.body.declaredBytes,
+                caller: caller, route: route, target: target, headers: headers,
+                contentLength: request.body.declaredBytes,
                 wholeBody: body, stream: request.body, statedBodyHash: authenticated.statedBodyHash))
     }
 

@@ -60,7 +60,8 @@ final class RequestJournal: Sendable {
             if let known = meters[operation] { return known }
             let labels = [("operation", operation)]
             let fresh = Meters(
-                duration: Metrics.Timer(label: "coldvault_request_duration_seconds", dimensions: labels, factory: factory),
+                duration: Metrics.Timer(
+                    label: "coldvault_request_duration_seconds", dimensions: labels, factory: factory),
                 received: Counter(label: "coldvault_received_bytes_total", dimensions: labels, factory: factory),
                 sent: Counter(label: "coldvault_sent_bytes_total", dimensions: labels, factory: factory))
             meters[operation] = fresh
@@ -81,11 +82,13 @@ final class RequestJournal: Sendable {
     }
 
     private func log(
-        _ record: RequestRecord, _ operation: String, status: HTTPResponseStatus, duration: TimeAmount, received: UInt64,
+        _ record: RequestRecord, _ operation: String, status: HTTPResponseStatus, duration: TimeAmount,
+        received: UInt64,
         sent: SentAnswer
     ) {
         var metadata: Logger.Metadata = [
-            "requestId": "\(record.id)", "method": "\(record.method)", "operation": "\(operation)", "status": "\(status.code)",
+            "requestId": "\(record.id)", "method": "\(record.method)", "operation": "\(operation)",
+            "status": "\(status.code)",
             "receivedBytes": "\(received)", "sentBytes": "\(sent.bodyBytes)",
             "durationMilliseconds": "\(duration.nanoseconds / 1_000_000)",
         ]
@@ -96,7 +99,8 @@ final class RequestJournal: Sendable {
             let wire = WireError(failure)
             metadata["code"] = "\(wire.code)"
             level = Self.level(of: failure)
-            // The operator sees the chain; a client's mistakes are described by their code alone, since texts may quote the request.
+            // The operator sees the chain; a client's mistakes are described by their code alone, since texts may quote
+            // the request.
             if level != .info { metadata["error"] = "\(failure)" }
         }
         guard let cut = sent.failure else {

@@ -12,7 +12,10 @@ enum HTTPDate {
         let day = Int((time.milliseconds >= 0 ? time.milliseconds : time.milliseconds - 86_399_999) / 86_400_000)
         let weekday = weekdays[((day % 7) + 7) % 7]
         let iso = Array(time.iso8601Seconds)
-        guard iso.count == 20, let month = Int(String(iso[5..<7])), (1...12).contains(month) else { return time.iso8601Seconds }
-        return "\(weekday), \(String(iso[8..<10])) \(months[month - 1]) \(String(iso[0..<4])) \(String(iso[11..<19])) GMT"
+        guard iso.count == 20, let month = Int(String(iso[5..<7])), (1...12).contains(month) else {
+            return time.iso8601Seconds
+        }
+        return
+            "\(weekday), \(String(iso[8..<10])) \(months[month - 1]) \(String(iso[0..<4])) \(String(iso[11..<19])) GMT"
     }
 }

@@ -4,7 +4,8 @@ import Cryptography
 import NIOHTTP1
 import VaultModel
 
-/// Reads the headers that operations take parameters from. A parameter given twice is refused: which one was meant cannot be known.
+/// Reads the headers that operations take parameters from. A parameter given twice is refused: which one was meant
+/// cannot be known.
 struct RequestHeaders: Sendable {
     private let headers: HTTPHeaders
 
@@ -41,7 +42,9 @@ struct RequestHeaders: Sendable {
         let name = "x-amz-archive-description"
         guard let text = try optional(name) else { return "" }
         let kept = String(text.drop { $0 == " " })
-        guard PrintableText.isDescription(kept) else { throw .invalid(name, PrintableText.excerpt(kept), because: PrintableText.rule) }
+        guard PrintableText.isDescription(kept) else {
+            throw .invalid(name, PrintableText.excerpt(kept), because: PrintableText.rule)
+        }
         return kept
     }
 
@@ -58,7 +61,8 @@ struct RequestHeaders: Sendable {
     /// `x-amz-part-size`: a power of two times 1 MiB, up to 4 GiB.
     func partSize() throws(WireError) -> UInt64 {
         let text = try required("x-amz-part-size")
-        guard let size = ByteRange.decimal(text), size >= Limits.minPartBytes, size <= Limits.maxPartBytes, size.nonzeroBitCount == 1
+        guard let size = ByteRange.decimal(text), size >= Limits.minPartBytes, size <= Limits.maxPartBytes,
+            size.nonzeroBitCount == 1
         else {
             throw .invalid(
                 "Invalid part size: \(text). Part size must not be null, must be a power of two and be between "
@@ -90,7 +94,9 @@ enum OutputRangeText {
         case (true, false): return ByteRange.decimal(ends[1]).flatMap { $0 > 0 ? .suffix($0) : nil }
         case (false, true): return ByteRange.decimal(ends[0]).map { .from($0) }
         case (false, false):
-            guard let first = ByteRange.decimal(ends[0]), let last = ByteRange.decimal(ends[1]), first <= last else { return nil }
+            guard let first = ByteRange.decimal(ends[0]), let last = ByteRange.decimal(ends[1]), first <= last else {
+                return nil
+            }
             return .closed(first, last)
         }
     }

@@ -2,7 +2,8 @@
 
 import VaultModel
 
-/// Path segments and query of a request target, percent-encoding undone once, segment by segment: an encoded slash stays inside its name.
+/// Path segments and query of a request target, percent-encoding undone once, segment by segment: an encoded slash
+/// stays inside its name.
 struct RequestTarget: Sendable, Hashable {
     let segments: [String]
     private let query: [String: String]
@@ -33,7 +34,9 @@ struct RequestTarget: Sendable, Hashable {
     /// The page size: `limit`, clamped to `maximum`, which is also the default.
     func pageLimit(maximum: Int) throws(WireError) -> Int {
         guard let text = parameter("limit") else { return maximum }
-        guard text.utf8.count <= 1000, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), text.contains(where: { $0 != "0" }) else {
+        guard text.utf8.count <= 1000, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+            text.contains(where: { $0 != "0" })
+        else {
             throw .invalid("limit", PrintableText.excerpt(text), because: "It must be a number of at least 1.")
         }
         return min(Int(text) ?? maximum, maximum)

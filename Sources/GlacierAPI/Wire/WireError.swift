@@ -7,7 +7,10 @@ import VaultModel
 /// An error as clients see it: a status and three strings. The one place where errors get their wire form.
 struct WireError: Error, Hashable, Sendable {
     /// Who is asked to act.
-    enum Kind: String, Sendable { case client = "Client", server = "Server" }
+    enum Kind: String, Sendable {
+        case client = "Client"
+        case server = "Server"
+    }
 
     let status: Int
     let code: String

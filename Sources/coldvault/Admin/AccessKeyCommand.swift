@@ -8,13 +8,15 @@ import VaultModel
 /// `coldvault access-key …`
 struct AccessKeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "access-key", abstract: "Create, list, disable, enable and delete access keys of the running service.",
+        commandName: "access-key",
+        abstract: "Create, list, disable, enable and delete access keys of the running service.",
         subcommands: [Create.self, List.self, Disable.self, Enable.self, Delete.self])
 }
 
 extension AccessKeyCommand {
     struct Create: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Create another access key of an account; prints the secret once.")
+        static let configuration = CommandConfiguration(
+            abstract: "Create another access key of an account; prints the secret once.")
 
         @Option(name: .customLong("account-id"), help: "Account number.")
         var accountID: String
@@ -29,7 +31,8 @@ extension AccessKeyCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the access keys of one account, or of all. Never their secrets.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the access keys of one account, or of all. Never their secrets.")
 
         @Option(name: .customLong("account-id"), help: "Only the keys of this account.")
         var accountID: String?
@@ -43,9 +46,13 @@ extension AccessKeyCommand {
                     keys += try await session.client.send(.listAccessKeys(account)).arrayValue ?? []
                 }
                 try session.show(.array(keys)) { document in
-                    var table = TextTable([("ACCESS KEY", .left), ("ACCOUNT", .left), ("STATE", .left), ("CREATED", .left)])
+                    var table = TextTable([
+                        ("ACCESS KEY", .left), ("ACCOUNT", .left), ("STATE", .left), ("CREATED", .left),
+                    ])
                     for key in document.arrayValue ?? [] {
-                        table.add([key.cell("accessKeyId"), key.cell("accountId"), key.cell("state"), key.cell("created")])
+                        table.add([
+                            key.cell("accessKeyId"), key.cell("accountId"), key.cell("state"), key.cell("created"),
+                        ])
                     }
                     return table.text
                 }
@@ -54,12 +61,15 @@ extension AccessKeyCommand {
 
         private static func accounts(_ chosen: AccountID?, _ session: AdminSession) async throws -> [AccountID] {
             if let chosen { return [chosen] }
-            return try await session.client.accounts().compactMap { $0["accountId"]?.stringValue.flatMap { AccountID($0) } }
+            return try await session.client.accounts().compactMap {
+                $0["accountId"]?.stringValue.flatMap { AccountID($0) }
+            }
         }
     }
 
     struct Disable: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Refuse requests signed with a key, from the next one on.")
+        static let configuration = CommandConfiguration(
+            abstract: "Refuse requests signed with a key, from the next one on.")
 
         @Argument(help: "Access key id.")
         var key: String

@@ -14,7 +14,8 @@ struct AccountCommand: AsyncParsableCommand {
 
 extension AccountCommand {
     struct Create: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Create an account and its first access key; prints the secret once.")
+        static let configuration = CommandConfiguration(
+            abstract: "Create an account and its first access key; prints the secret once.")
 
         @Option(name: .customLong("account-id"), help: "Account number: twelve digits. Default: a random one.")
         var accountID: String?

@@ -18,9 +18,12 @@ struct AdminOptions: ParsableArguments {
     var output: OutputForm = .table
 
     func validate() throws {
-        guard dataDir == nil || adminSocket == nil else { throw ValidationError("Give --data-dir or --admin-socket, not both.") }
+        guard dataDir == nil || adminSocket == nil else {
+            throw ValidationError("Give --data-dir or --admin-socket, not both.")
+        }
         guard socketPath != nil else {
-            throw ValidationError("Name the running service: --data-dir DIR (its data directory) or --admin-socket PATH.")
+            throw ValidationError(
+                "Name the running service: --data-dir DIR (its data directory) or --admin-socket PATH.")
         }
     }
 
@@ -79,7 +82,9 @@ struct AdminSession: Sendable {
     func location(vault: String, account: String?, region: String?) async throws -> VaultLocation {
         guard let name = VaultName(vault) else { throw ValidationError("'\(vault)' cannot be the name of a vault.") }
         guard let region else { throw ValidationError("Name the vault's region with --region.") }
-        guard let region = Region(region) else { throw ValidationError("'\(region)' is not a region code such as us-east-1.") }
+        guard let region = Region(region) else {
+            throw ValidationError("'\(region)' is not a region code such as us-east-1.")
+        }
         return VaultLocation(account: try await self.account(account), region: region, name: name)
     }
 
@@ -96,7 +101,9 @@ struct AdminSession: Sendable {
 /// Account numbers on the command line.
 enum AccountArgument {
     static func account(_ text: String) throws -> AccountID {
-        guard let account = AccountID(text) else { throw ValidationError("'\(text)' is not an account number of twelve digits.") }
+        guard let account = AccountID(text) else {
+            throw ValidationError("'\(text)' is not an account number of twelve digits.")
+        }
         return account
     }
 }

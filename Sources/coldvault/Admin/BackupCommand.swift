@@ -8,16 +8,20 @@ import Foundation
 /// `coldvault backup …`
 struct BackupCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "backup", abstract: "Copy the catalog and the keyring of the running service.", subcommands: [Create.self])
+        commandName: "backup", abstract: "Copy the catalog and the keyring of the running service.",
+        subcommands: [Create.self])
 }
 
 extension BackupCommand {
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a consistent copy of the catalog and, separately, of the keyring.",
-            discussion: "Never copy catalog.sqlite of a running service yourself: without its write-ahead log the copy is torn.")
+            discussion:
+                "Never copy catalog.sqlite of a running service yourself: without its write-ahead log the copy is torn."
+        )
 
-        @Option(name: [.customLong("output-dir"), .customLong("to")], help: "Existing directory on the service's machine.")
+        @Option(
+            name: [.customLong("output-dir"), .customLong("to")], help: "Existing directory on the service's machine.")
         var outputDir: String
         @OptionGroup var options: AdminOptions
 

@@ -14,7 +14,8 @@ struct KeyCommand: AsyncParsableCommand {
 
 extension KeyCommand {
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the versions of the master key and of all vault keys.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the versions of the master key and of all vault keys.")
 
         @OptionGroup var options: AdminOptions
 
@@ -26,7 +27,8 @@ extension KeyCommand {
 
         private static func tables(_ listing: JSONValue) -> String {
             var master = TextTable([
-                ("MASTER KEY", .right), ("CURRENT", .left), ("REFERENCES", .right), ("CREATED", .left), ("ROOT SLOTS", .left),
+                ("MASTER KEY", .right), ("CURRENT", .left), ("REFERENCES", .right), ("CREATED", .left),
+                ("ROOT SLOTS", .left),
             ])
             for key in listing["masterKeys"]?.arrayValue ?? [] {
                 let slots = (key["slots"]?.arrayValue ?? []).compactMap(\.stringValue).joined(separator: ", ")
@@ -50,7 +52,9 @@ extension KeyCommand {
 
     struct Rotate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a new version of the master key and re-wrap all vault keys under it; with --vault, of that vault's key.")
+            abstract:
+                "Make a new version of the master key and re-wrap all vault keys under it; with --vault, of that vault's key."
+        )
 
         @Option(help: "Rotate the key of this vault instead: new archives use the new version.")
         var vault: String?

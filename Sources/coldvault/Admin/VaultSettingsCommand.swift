@@ -7,7 +7,8 @@ import CanonicalJSON
 /// `coldvault vault-settings …`
 struct VaultSettingsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vault-settings", abstract: "Change what the Glacier API has no words for.", subcommands: [Set.self])
+        commandName: "vault-settings", abstract: "Change what the Glacier API has no words for.",
+        subcommands: [Set.self])
 }
 
 /// The choices of `--compression`.
