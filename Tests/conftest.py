@@ -50,9 +50,21 @@ def _server_factory(work_dir):
 
 
 @pytest.fixture(scope="session")
-def server(make_server_for_session):
-    """The service that the tests of one session share. Nobody restarts, fills or damages it."""
+def shared_server(make_server_for_session):
     return make_server_for_session("shared")
+
+
+@pytest.fixture
+def server(shared_server):
+    """The service that the tests of one session share. Nobody restarts, fills or damages it; one that ends by itself
+    fails the test that made it end, and is started again for the others."""
+    yield shared_server
+    status = shared_server.process.poll()
+    if status is not None:
+        shared_server.wait_for_exit()
+        report = shared_server.crash_report()
+        shared_server.start()
+        pytest.fail(f"the service ended by itself with status {status}:\n{report}")
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from Support.hashes import MIB, tree_hash
 from Support.wire import ConnectionEnded, Wire
 
 REASON = re.compile(r"integrity|corrupt|damaged|verif|missing|truncated|tampered|authentic", re.IGNORECASE)
+# A refusal to start is for an operator: what is wrong, and that it is to be restored.
+REFUSAL = re.compile(r"(malformed|incomplete|cannot be read|integrity|corrupt|damaged).*restore", re.IGNORECASE)
 VAULT = "damage"
 SAMPLE = layout.regions(3 * MIB)
 CUTS = layout.truncations(3 * MIB)
@@ -233,7 +235,7 @@ def restarted(server):
         return True
     except AssertionError:
         text = server.log_file.read_bytes()[position:].decode(errors="replace")
-        assert REASON.search(text), f"refused to start without a reason:\n{text}"
+        assert REFUSAL.search(text), f"refused to start without a reason:\n{text}"
         return False
 
 

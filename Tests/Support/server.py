@@ -198,5 +198,11 @@ class Server:
     def log_position(self):
         return self.log_file.stat().st_size
 
+    def crash_report(self):
+        """What a process that trapped wrote: the message and where it was, without registers and images."""
+        kept = re.compile(r"^(Fatal error|\S*Fatal error|\*\*\*|Thread \d+ .*crashed|\S+: Fatal|\d+ .* in | *\S+\.swift:\d+)|Fatal error")
+        lines = [line for line in self.log_file.read_text(errors="replace").splitlines() if kept.search(line)]
+        return "\n".join(lines[-40:]) or self.log_tail()
+
     def log_tail(self, lines=30):
         return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])

@@ -12,7 +12,7 @@ import json
 import socket
 import ssl
 import time
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote, unquote_to_bytes
 
 from .hashes import linear_hash, tree_hash
 
@@ -208,7 +208,7 @@ def canonical_query(raw_query):
     pairs = []
     for piece in filter(None, raw_query.split("&")):
         name, _, value = piece.partition("=")
-        pairs.append((quote(unquote_plus(name), safe="-_.~"), quote(unquote_plus(value), safe="-_.~")))
+        pairs.append(tuple(quote(unquote_to_bytes(text), safe="-_.~") for text in (name, value)))
     return "&".join(f"{name}={value}" for name, value in sorted(pairs))
 
 
