@@ -15,7 +15,8 @@ import VaultModel
 ///
 /// 1. A body error is delivered to the reader as `VaultError`, so that it can still be answered.
 /// 2. Lingering: after the last answer the output is closed and a little input thrown away; closing at once with unread
-///    input would reset the connection and could destroy the answer on its way.
+///    input would reset the connection and could destroy the answer on its way. Then the socket itself is closed
+///    (``TransportDoor``).
 /// 3. All state belongs to the channel's event loop.
 final class ConnectionGuard: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
@@ -24,6 +25,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     private let limits: ConnectionLimits
+    private let door: TransportDoor
     private var ticker: RepeatedTask?
 
     private var isReceivingBody = false
@@ -47,8 +49,9 @@ final class ConnectionGuard: ChannelDuplexHandler {
     private var lingerDeadline: NIODeadline?
     private var lingeredBytes = 0
 
-    init(limits: ConnectionLimits, now: NIODeadline = .now()) {
+    init(limits: ConnectionLimits, door: TransportDoor, now: NIODeadline = .now()) {
         self.limits = limits
+        self.door = door
         body = BodyWatch(limits: limits)
         quietDeadline = now + TimeAmount(limits.headTimeout)
         lastWriteProgress = now
@@ -80,11 +83,11 @@ final class ConnectionGuard: ChannelDuplexHandler {
 
     private func tick(_ context: ChannelHandlerContext, now: NIODeadline) {
         if let lingerDeadline {
-            if now >= lingerDeadline { context.close(promise: nil) }
+            if now >= lingerDeadline { door.shut() }
             return
         }
         if pendingWrites > 0, now - lastWriteProgress >= TimeAmount(limits.writeStallTimeout) {
-            context.close(promise: nil)
+            door.shut()
         } else if isReceivingBody, !hasInputFailed, !isContinuePending {
             guard body.verdict(at: now) != .fine else { return }
             hasInputFailed = true
@@ -99,7 +102,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if lingerDeadline != nil {
             if case .body(let buffer) = Self.unwrapInboundIn(data) { lingeredBytes += buffer.readableBytes }
-            if lingeredBytes > limits.lingerBytes { context.close(promise: nil) }
+            if lingeredBytes > limits.lingerBytes { door.shut() }
             return
         }
         guard !hasInputFailed else { return }

@@ -33,6 +33,8 @@ struct HTTPConnection: ServerChildChannel {
                 ChannelOptions.recvAllocator,
                 value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 16 << 10, maximum: 256 << 10))
             let pipeline = channel.pipeline.syncOperations
+            let door = TransportDoor()
+            try pipeline.addHandler(door)
             if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
             var decoderLimits = NIOHTTPDecoderLimitConfiguration()
             decoderLimits.maxHeaderFieldSize = limits.maxHeaderBytes
@@ -41,7 +43,7 @@ struct HTTPConnection: ServerChildChannel {
             try pipeline.configureHTTPServerPipeline(
                 withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: true,
                 withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoderLimits)
-            try pipeline.addHandler(ConnectionGuard(limits: limits))
+            try pipeline.addHandler(ConnectionGuard(limits: limits, door: door))
             return try NIOAsyncChannel(
                 wrappingChannelSynchronously: channel,
                 configuration: .init(
