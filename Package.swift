@@ -111,7 +111,7 @@ let package = Package(
         .target(
             name: "VaultClient",
             dependencies: [
-                "CanonicalJSON", "Cryptography", "Execution", "RequestSignature", "TreeHash", "VaultModel", nio, nioPosix,
+                "CanonicalJSON", "Cryptography", "Execution", "RequestSignature", "TreeHash", nio, nioPosix,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -174,7 +174,7 @@ let package = Package(
         .testTarget(
             name: "VaultClientTests",
             dependencies: [
-                "VaultClient", "Cryptography", "RequestSignature", "TreeHash", nio,
+                "VaultClient", "CanonicalJSON", "Cryptography", "Execution", "RequestSignature", "TreeHash", nio, nioPosix,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ], swiftSettings: house),

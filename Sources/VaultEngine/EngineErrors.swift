@@ -30,12 +30,13 @@ extension VaultError {
         switch error.code {
         case .noSpace:
             VaultError(.unavailable, "The vault's storage is full. Free space or try again later.", cause: error)
-        case .transient, .conflict:
+        case .transient, .conflict, .alreadyExists:
+            // A name that is taken: another request is doing the same.
             VaultError(.unavailable, "The service is busy. Please try again.", cause: error)
         case .integrity, .notFound:
             // A name that the catalog holds and the store does not is as bad as wrong bytes.
             VaultError(.integrity, "Stored data did not verify while \(doing). The operator must act.", cause: error)
-        case .alreadyExists, .outcomeUnknown, .unusable:
+        case .outcomeUnknown, .unusable:
             VaultError(.internalFailure, "The service failed while \(doing). Please try again.", cause: error)
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Logging
+import SealedArchive
 public import Storage
 public import VaultModel
 
@@ -10,6 +11,7 @@ extension VaultEngine {
         let epoch: UInt64 = try await vaultErrors("starting the engine") {
             let epoch = try await catalog.beginEpoch()
             try await finishInterrupted()
+            try await sweepStaging()
             return epoch
         }
         await withDiscardingTaskGroup { group in
@@ -29,6 +31,26 @@ extension VaultEngine {
                 "an interrupted key rotation was finished",
                 metadata: ["vaultKeys": "\(report.rewrappedVaultKeys)", "accounts": "\(report.resealedAccounts)"])
         }
+    }
+
+    /// Staged objects that no row names: their job's end was never committed. Only outputs live in the warm store, and they can be prepared
+    /// again; so here, and only here, what the catalog does not know goes. Runs before any job does.
+    private func sweepStaging() async throws {
+        var after: BlobID?
+        var swept = 0
+        while true {
+            let page = try await warm.list(prefix: BlobName.stagedPrefix, after: after, limit: 1000)
+            for entry in page {
+                guard case .staged(let bytes) = BlobName(entry.id.name), let uid = StagedUID(bytes: bytes),
+                    try await catalog.staged(uid) == nil
+                else { continue }
+                try await warm.delete(entry.id)
+                swept += 1
+            }
+            guard page.count == 1000 else { break }
+            after = page.last?.id
+        }
+        if swept > 0 { logger.notice("unfinished outputs were removed", metadata: ["count": "\(swept)"]) }
     }
 
     /// Every vault, page by page.

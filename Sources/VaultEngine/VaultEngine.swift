@@ -23,6 +23,8 @@ public final class VaultEngine: Sendable {
     let configuration: EngineConfiguration
     let catalog: any Catalog
     let cold: any BlobStore
+    /// The cold store with its space reserve open: for the small records without which nothing could be deleted on a full disk.
+    let reserve: any BlobStore
     let warm: any BlobStore
     let keyring: Keyring
     let compute: BlockingPool
@@ -36,15 +38,17 @@ public final class VaultEngine: Sendable {
 
     /// - Parameters:
     ///   - cold: where archives live.
+    ///   - reserve: the same store, allowed to use the room that `cold` leaves alone; nil when it leaves none alone.
     ///   - warm: where staged outputs and inventories live.
     ///   - compute: for hashing, compression and sealing; as many threads as there are cores.
     public init(
-        configuration: EngineConfiguration, catalog: any Catalog, cold: any BlobStore, warm: any BlobStore, keyring: Keyring,
-        compute: BlockingPool, clock: any TimeSource, random: any RandomByteSource, logger: Logger
+        configuration: EngineConfiguration, catalog: any Catalog, cold: any BlobStore, reserve: (any BlobStore)? = nil,
+        warm: any BlobStore, keyring: Keyring, compute: BlockingPool, clock: any TimeSource, random: any RandomByteSource, logger: Logger
     ) {
         self.configuration = configuration
         self.catalog = catalog
         self.cold = cold
+        self.reserve = reserve ?? cold
         self.warm = warm
         self.keyring = keyring
         self.compute = compute

@@ -26,6 +26,8 @@ public final class Keyring: Sendable {
         /// The newest of them.
         var current: MasterKey
         var vaultKeys: [VaultKeyName: SecretKey] = [:]
+        /// A version is being written: a second one at once would take its number and replace its file.
+        var isAdding = false
     }
 
     private struct VaultKeyName: Hashable {
@@ -117,6 +119,14 @@ public final class Keyring: Sendable {
 
     /// Adds a master key version, durable in its own file before it is used. The caller re-wraps what hangs on the older ones.
     func addMaster(now: Timestamp) async throws(VaultError) -> UInt32 {
+        let isFree = state.withLock { state in
+            defer { state.isAdding = true }
+            return !state.isAdding
+        }
+        guard isFree else {
+            throw VaultError(.unavailable, "The master key is being rotated already. Wait until that has ended.")
+        }
+        defer { state.withLock { $0.isAdding = false } }
         let version = currentMaster.version + 1
         let key = SecretKey(random: random)
         do {

@@ -35,7 +35,7 @@ extension VaultEngine {
         ]
         return try await write(
             .vault, body: body, uid: vault.uid.bytes, account: vault.location.account, vault: vault.uid, key: master.key,
-            keyVersion: master.version, from: generation
+            keyVersion: master.version, from: generation, freesRoom: vault.state != .active
         ) { BlobName.vault(account: vault.location.account.digits, vaultUID: vault.uid.bytes, generation: $0) }
     }
 
@@ -76,7 +76,8 @@ extension VaultEngine {
         ]
         return try await write(
             .upload, body: body, uid: upload.archive.bytes, account: vault.location.account, vault: vault.uid,
-            key: try keyring.key(of: vault, version: upload.keyVersion), keyVersion: upload.keyVersion, from: generation
+            key: try keyring.key(of: vault, version: upload.keyVersion), keyVersion: upload.keyVersion, from: generation,
+            freesRoom: upload.state == .aborted
         ) { 
             BlobName.upload(
                 account: vault.location.account.digits, vaultUID: vault.uid.bytes, archiveUID: upload.archive.bytes, generation: $0)
@@ -93,7 +94,7 @@ extension VaultEngine {
         ]
         return try await write(
             .deletion, body: body, uid: archive.uid.bytes, account: vault.location.account, vault: vault.uid, key: key,
-            keyVersion: version, from: UInt64(max(1, now.milliseconds))
+            keyVersion: version, from: UInt64(max(1, now.milliseconds)), freesRoom: true
         ) { 
             BlobName.deletion(
                 account: vault.location.account.digits, vaultUID: vault.uid.bytes, archiveUID: archive.uid.bytes, generation: $0)
@@ -102,7 +103,8 @@ extension VaultEngine {
 
     private func write(
         _ type: RecordType, body: [String: JSONValue], uid: [UInt8], account: AccountID, vault: VaultUID, key: SecretKey,
-        keyVersion: UInt32, from generation: UInt64, name: @Sendable (UInt64) -> BlobName
+        keyVersion: UInt32, from generation: UInt64, freesRoom: Bool = false,
+        name: @Sendable (UInt64) -> BlobName
     ) async throws -> WrittenRecord {
         for attempt in generation..<generation + Self.maxGenerationSteps {
             let record = StateRecord(
@@ -113,14 +115,14 @@ extension VaultEngine {
                 preamble: BlobPreamble(kind: .record, uid: uid, index: keyVersion, number: attempt), account: account.digits,
                 vaultUID: vault.bytes, key: key, random: random)
             let id = try blobID(name(attempt).text)
-            if try await putUnlessTaken(id, ByteBuffer(bytes: blob)) { return WrittenRecord(blob: id, generation: attempt) }
+            if try await putUnlessTaken(id, ByteBuffer(bytes: blob), in: freesRoom ? reserve : cold) { return WrittenRecord(blob: id, generation: attempt) }
         }
         throw VaultError(.internalFailure, "No free generation for a state record; run a scrub and look for unnamed records.")
     }
 
-    private func putUnlessTaken(_ id: BlobID, _ bytes: ByteBuffer) async throws -> Bool {
+    private func putUnlessTaken(_ id: BlobID, _ bytes: ByteBuffer, in store: any BlobStore) async throws -> Bool {
         do throws(StorageError) {
-            try await cold.putAll([(id, bytes)])
+            try await store.putAll([(id, bytes)])
             return true
         } catch {
             guard error.code == .alreadyExists else { throw error }

@@ -84,8 +84,9 @@ extension VaultEngine {
             let stamp = clock.now().iso8601Seconds.filter { $0 != ":" && $0 != "-" }
             let catalogPath = "\(directory)/catalog-\(stamp).sqlite"
             let keyringPath = "\(directory)/keyring-\(stamp)"
-            try await catalog.backup(to: catalogPath)
+            // The keyring first: it is small, and makes the directory when that is missing.
             let count = try await keyring.copyFiles(to: keyringPath)
+            try await catalog.backup(to: catalogPath)
             return BackupReport(catalogPath: catalogPath, keyringPath: keyringPath, keyFiles: count)
         }
     }

@@ -39,19 +39,19 @@ struct Reclaimer: Sendable {
     private func abortIdleUploads() async throws -> Bool {
         let before = engine.clock.now().advanced(by: .zero - engine.configuration.uploadExpiry)
         let idle = try await engine.catalog.idleUploads(before: before, limit: Self.batch)
-        for upload in idle {
-            guard let vault = try await engine.catalog.vault(upload.vault) else { continue }
+        let done = try await each(of: idle) { upload in
+            guard let vault = try await engine.catalog.vault(upload.vault) else { return }
             _ = try await engine.abort(upload, in: vault)
             engine.logger.info("an idle upload was given up", metadata: ["upload": "\(upload.id)", "vault": "\(vault.location.arn)"])
         }
-        return idle.count >= Self.batch
+        return done.count >= Self.batch
     }
 
     /// The bytes first, the manifest with its wrapped data key among them, then the row that names them.
     private func purgeArchives() async throws -> Bool {
         let archives = try await engine.catalog.purgeableArchives(at: engine.clock.now(), limit: Self.batch)
-        for archive in archives {
-            guard let vault = try await engine.catalog.vault(archive.vault) else { continue }
+        let done = try await each(of: archives) { archive in
+            guard let vault = try await engine.catalog.vault(archive.vault) else { return }
             let prefix = BlobName.archivePrefix(
                 account: vault.location.account.digits, vaultUID: vault.uid.bytes, archiveUID: archive.uid.bytes)
             var after: BlobID?
@@ -64,7 +64,7 @@ struct Reclaimer: Sendable {
             try await engine.catalog.removeArchive(archive.uid)
             engine.logger.info("a deleted archive was purged", metadata: ["archive": "\(archive.id)"])
         }
-        return archives.count >= Self.batch
+        return done.count >= Self.batch
     }
 
     /// Parts and manifests go; the deletion record stays, so that a rebuild from an old copy of the blobs still knows.
@@ -77,13 +77,29 @@ struct Reclaimer: Sendable {
 
     private func removeDoomed() async throws -> Bool {
         let doomed = try await engine.catalog.doomedBlobs(at: engine.clock.now(), limit: Self.batch)
-        guard !doomed.isEmpty else { return false }
-        for blob in doomed {
-            guard let id = BlobID(blob.id) else { continue }
+        let done = try await each(of: doomed) { blob in
+            guard let id = BlobID(blob.id) else { return }
             try await (blob.store == .cold ? engine.cold : engine.warm).delete(id)
         }
-        try await engine.catalog.forgetDoomed(doomed)
-        return doomed.count >= Self.batch
+        guard !done.isEmpty else { return false }
+        try await engine.catalog.forgetDoomed(done)
+        return done.count >= Self.batch
+    }
+
+    /// Works on each item; one that fails is repeated in a later round and does not keep the others. Returns those that are done.
+    private func each<Item>(of items: [Item], _ work: (Item) async throws -> Void) async throws -> [Item] {
+        var done: [Item] = []
+        for item in items {
+            do {
+                try await work(item)
+                done.append(item)
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                engine.logger.warning("a clean-up step failed and will be repeated", metadata: ["error": "\(error)"])
+            }
+        }
+        return done
     }
 
     private func forgetClosedUploads() async throws -> Bool {

@@ -11,10 +11,11 @@ extension VaultEngine {
         try await catalog.doom(blobs.map { DoomedBlob(id: $0.name, store: store, notBefore: due) })
     }
 
-    /// After a failed write: what may have become visible is doomed, unless the failure leaves open whether it counts. When even that
-    /// fails, the blobs stay unnamed and are reported by a scrub; nothing is lost by keeping them.
+    /// After a failed write: what may have become visible is doomed, unless the failure leaves open whether it counts, or says that the name
+    /// is another write's, which is not ours to delete. When even that fails, the blobs stay unnamed and are reported by a scrub; nothing is
+    /// lost by keeping them.
     func doomUnlessUnknown(_ blobs: [BlobID], after error: any Error) async throws {
-        if let error = error as? StorageError, error.code == .outcomeUnknown || error.code == .unusable { return }
+        if let error = error as? StorageError, [.outcomeUnknown, .unusable, .alreadyExists].contains(error.code) { return }
         do {
             try await doom(blobs, of: .cold)
         } catch {

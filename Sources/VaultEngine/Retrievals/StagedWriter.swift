@@ -14,7 +14,8 @@ final class StagedWriter {
     private let blob: BlobID
     private let key: SecretKey
     private let step: SealStep
-    private let scratch: PartScratch
+    /// Nil once it was given back: two users at once would corrupt each other's bytes.
+    private var scratch: PartScratch?
     private var frame = ByteBuffer()
     /// Bytes appended so far.
     private(set) var contentBytes: UInt64 = 0
@@ -77,7 +78,7 @@ final class StagedWriter {
         let summary = try await step.finish()
         guard case .store(let writer) = step.target else { throw CancellationError() }
         try await writer.commit()
-        engine.scratch.give(scratch)
+        giveBackScratch()
         let (version, vaultKey) = try engine.keyring.currentKey(of: vault)
         let wrapped = try KeyWrap.wrap(
             key, under: vaultKey,
@@ -92,6 +93,11 @@ final class StagedWriter {
 
     func abandon() async {
         await step.target.abandon()
-        engine.scratch.give(scratch)
+        giveBackScratch()
+    }
+
+    private func giveBackScratch() {
+        if let scratch { engine.scratch.give(scratch) }
+        scratch = nil
     }
 }

@@ -52,9 +52,8 @@ extension VaultEngine {
             let memory = try await budget.reserve(PartIntake.workingBytes(partBytes: request.range.count))
             defer { memory.release() }
             let birth = try ArchiveBirth(of: upload, in: vault, keyring: keyring)
-            // The highest write number wins: above what is stored, and by the clock above what other writers in flight took.
             let stored = try await catalog.part(upload.uid, index: index)
-            let number = max((stored?.number ?? 0) + 1, Self.clockNumber(clock.now(), random))
+            let number = Self.writeNumber(after: stored?.number, at: clock.now(), random)
             let intake = PartIntake(
                 engine: self, vault: vault, archive: upload.archive, dataKey: birth.dataKey, index: index, number: number,
                 length: request.range.count)
@@ -69,10 +68,13 @@ extension VaultEngine {
         }
     }
 
-    /// Milliseconds, and 11 random bits that keep apart writers of the same one: below 2^53, as numbers in documents must be, until 2109.
-    private static func clockNumber(_ now: Timestamp, _ random: any RandomByteSource) -> UInt64 {
+    /// The number of a write; the highest wins. The moment in milliseconds, or the next after that of `stored` where the clock has not gone on,
+    /// and 11 random bits that keep apart writers of the same moment, because the number is part of a blob's name. Below 2^53, as numbers in
+    /// documents must be, until 2109.
+    static func writeNumber(after stored: UInt64?, at now: Timestamp, _ random: any RandomByteSource) -> UInt64 {
         let noise = random.bytes(2).reduce(UInt64(0)) { $0 << 8 | UInt64($1) } & 0x7FF
-        return UInt64(max(0, now.milliseconds)) << 11 | noise
+        let moment = max(UInt64(max(0, now.milliseconds)), stored.map { ($0 >> 11) + 1 } ?? 0)
+        return moment << 11 | noise
     }
 
     private func commitPart(
@@ -132,10 +134,16 @@ extension VaultEngine {
             try UploadLifeCycle(partBytes: upload.partBytes).verify(
                 parts.map { ($0.index, $0.length, $0.treeHash) }, size: size, treeHash: treeHash)
             let description = try keyring.open(upload.sealed, as: UploadColumn.self, uid: upload.uid.bytes, of: vault).description
-            let stored = try await commitArchive(
-                birth, vault: vault, parts: parts, treeHash: treeHash, description: description,
-                upload: (upload.uid, upload.revision), draft: nil)
-            return stored
+            do {
+                return try await commitArchive(
+                    birth, vault: vault, parts: parts, treeHash: treeHash, description: description,
+                    upload: (upload.uid, upload.revision), draft: nil)
+            } catch let error as VaultError where error.code == .notFound {
+                // Another request may have completed it in between: then both asked for the same archive.
+                let now = try await findUpload(uploadID, in: vault)
+                guard now.state == .completed else { throw error }
+                return try await completedBefore(now, vault: vault, size: size, treeHash: treeHash)
+            }
         }
     }
 

@@ -90,7 +90,7 @@ extension VaultEngine {
                 throw Messages.vaultNotFound(vault.location)
             case .uploadClosed:
                 try await doom(own, of: .cold)
-                throw VaultError(.notFound, "The upload was completed or aborted meanwhile.")
+                throw VaultError(.notFound, "The upload ID was not found: it was completed or aborted meanwhile.")
             case .uploadChanged:
                 try await doom(own, of: .cold)
                 throw VaultError(.invalidParameter, "A part arrived while the upload was being completed. Complete it again.")

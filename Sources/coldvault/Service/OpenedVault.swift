@@ -39,7 +39,7 @@ struct OpenedVault: Sendable {
         for store in [cold, warm] { try await store.removeAbandonedWrites() }
         let compute = BlockingPool(name: "compute", threads: System.coreCount)
         let engine = VaultEngine(
-            configuration: configuration, catalog: catalog, cold: cold, warm: warm, keyring: keyring, compute: compute, clock: clock, random: random,
+            configuration: configuration, catalog: catalog, cold: cold, reserve: directory.coldStore(reserveBytes: 0), warm: warm, keyring: keyring, compute: compute, clock: clock, random: random,
             logger: logger)
         return OpenedVault(engine: engine, catalog: catalog, compute: compute, lock: lock)
     }
