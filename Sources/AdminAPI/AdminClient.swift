@@ -100,8 +100,8 @@ public struct AdminClient: Sendable {
         } catch {
             throw AdminClientError(
                 .unreachable,
-                "The service cannot be reached at \(socketPath) (\(error)). Is `coldvault serve` running on this data directory, "
-                    + "and may this user open its socket?")
+                "The service cannot be reached at \(socketPath) (\(error)). Is `coldvault serve` running on this data "
+                    + "directory, and may this user open its socket?")
         }
     }
 }

@@ -44,7 +44,8 @@ public struct AdminServer: Service {
         guard socketPath.utf8.count <= Self.maxSocketPathBytes else {
             throw VaultError(
                 .invalidParameter,
-                "The path of the admin socket is longer than \(Self.maxSocketPathBytes) bytes; set adminSocket to a shorter one."
+                "The path of the admin socket is longer than \(Self.maxSocketPathBytes) bytes; "
+                    + "set adminSocket to a shorter one."
             )
         }
         self.socketPath = socketPath

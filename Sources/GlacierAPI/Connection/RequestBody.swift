@@ -117,10 +117,9 @@ final class RequestBody: AsyncSequence, Sendable {
     }
 
     private func lengthDiffers(_ total: UInt64) -> VaultError {
-        VaultError(
-            .invalidParameter,
-            "The request body ended after \(total) bytes instead of \(declaredBytes.map { "\($0)" } ?? "its last chunk")."
-        )
+        let expected = declaredBytes.map { "\($0)" } ?? "its last chunk"
+        return VaultError(
+            .invalidParameter, "The request body ended after \(total) bytes instead of \(expected).")
     }
 
     private func explained(_ error: any Error) -> VaultError {

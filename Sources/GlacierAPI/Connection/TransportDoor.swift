@@ -4,8 +4,8 @@ import NIOCore
 
 /// The outermost handler of a connection: shuts it without asking the handlers further in.
 ///
-/// TLS answers a close by waiting for the peer's own goodbye, and takes everything the peer still sends meanwhile. A peer
-/// that was refused gets no such courtesy.
+/// TLS answers a close by waiting for the peer's own goodbye, and takes everything the peer still sends meanwhile. A
+/// peer that was refused gets no such courtesy.
 final class TransportDoor: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer

@@ -11,7 +11,7 @@ extension GlacierEndpoints {
             throw WireError.invalid(
                 "vault name", PrintableText.excerpt(request.route.vault),
                 because:
-                    "A vault name has 1 to 255 characters out of A-Z, a-z, 0-9, '_', '-' and '.', and is not '.' or '..'."
+                    "It must have 1 to 255 characters out of A-Z, a-z, 0-9, '_', '-' and '.', and not be '.' or '..'."
             )
         }
         let location = VaultLocation(account: request.caller.account, region: request.caller.region, name: name)
