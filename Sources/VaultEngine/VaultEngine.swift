@@ -18,7 +18,7 @@ public import VaultModel
 /// The three flows, each entering a room once:
 ///     part:      UploadPart → Uploads/PartIntake (frames, seal, cold blob) → catalog
 ///     retrieval: InitiateJob → Jobs/JobRunner → Archives/ArchiveReader (recall, verify) → catalog; GetJobOutput → Retrievals
-///     rotation:  Keys/KeyRotation → Keyring (new version) → state records → catalog
+///     rotation:  Keys/VaultEngine+Keys → Keyring (new version) → state records → catalog
 public final class VaultEngine: Sendable {
     let configuration: EngineConfiguration
     let catalog: any Catalog
@@ -26,6 +26,7 @@ public final class VaultEngine: Sendable {
     /// The cold store with its space reserve open: for the small records without which nothing could be deleted on a full disk.
     let reserve: any BlobStore
     let warm: any BlobStore
+    let spaceReserve: (any SpaceReserve)?
     let keyring: Keyring
     let compute: BlockingPool
     let budget: MemoryBudget
@@ -40,16 +41,18 @@ public final class VaultEngine: Sendable {
     ///   - cold: where archives live.
     ///   - reserve: the same store, allowed to use the room that `cold` leaves alone; nil when it leaves none alone.
     ///   - warm: where staged outputs and inventories live.
+    ///   - spaceReserve: room given up when the medium is full, so that deletions still go through.
     ///   - compute: for hashing, compression and sealing; as many threads as there are cores.
     public init(
         configuration: EngineConfiguration, catalog: any Catalog, cold: any BlobStore, reserve: (any BlobStore)? = nil,
-        warm: any BlobStore, keyring: Keyring, compute: BlockingPool, clock: any TimeSource, random: any RandomByteSource, logger: Logger
+        warm: any BlobStore, spaceReserve: (any SpaceReserve)? = nil, keyring: Keyring, compute: BlockingPool, clock: any TimeSource, random: any RandomByteSource, logger: Logger
     ) {
         self.configuration = configuration
         self.catalog = catalog
         self.cold = cold
         self.reserve = reserve ?? cold
         self.warm = warm
+        self.spaceReserve = spaceReserve
         self.keyring = keyring
         self.compute = compute
         self.clock = clock

@@ -37,6 +37,13 @@ final class PartReader: Sendable {
     static func open(
         _ source: PartSource, in store: any BlobStore, compute: BlockingPool, scratch: PartScratch
     ) async throws -> PartReader {
+        // More bytes than expected are damage as well as fewer, though no read would ever touch them.
+        guard let stored = try await store.size(of: source.blob) else {
+            throw StorageError(.integrity, "The blob \(source.blob) is missing from its store.")
+        }
+        guard stored == source.blobBytes else {
+            throw StorageError(.integrity, "The blob \(source.blob) has \(stored) bytes where \(source.blobBytes) were written.")
+        }
         var window = BlobWindow(store: store, blob: source.blob, blobBytes: source.blobBytes)
         let prefix = try await window.read(0..<min(source.blobBytes, UInt64(PartFormat.prefixBytes)))
         let tailStart = source.blobBytes - min(source.blobBytes, tailBytes)

@@ -17,8 +17,10 @@ extension VaultEngine {
             guard let archive = try await catalog.archive(ArchiveUID(words: id.uid)), archive.state == .stored else { return }
             let now = clock.now()
             let purgeAfter = now.advanced(by: configuration.deletionGrace)
-            _ = try await writeDeletionRecord(archive, in: vault, at: now, purgeAfter: purgeAfter)
-            _ = try await catalog.deleteArchive(archive.uid, at: now, purgeAfter: purgeAfter)
+            try await freeingRoom {
+                _ = try await writeDeletionRecord(archive, in: vault, at: now, purgeAfter: purgeAfter)
+                _ = try await catalog.deleteArchive(archive.uid, at: now, purgeAfter: purgeAfter)
+            }
         }
     }
 }

@@ -68,8 +68,7 @@ public final class Keyring: Sendable {
             var identifier: SecretKey?
             var recovery: SecretKey?
             for name in try await files.list() where name.hasSuffix(".json") {
-                let file = try KeyFile(decoding: try await files.read(name))
-                let key = try await KeyringFiles.unwrap(file, with: [root])
+                let (file, key) = try await KeyringFiles.read(name, from: files, with: root)
                 switch file.purpose {
                 case .master:
                     masters[file.keyVersion] = MasterKey(

@@ -23,6 +23,19 @@ enum KeyringFiles {
         try await files.replace(file.fileName, with: file.encode())
     }
 
+    /// A key file and its key; an error names the file.
+    static func read(
+        _ name: String, from files: any KeyFileStore, with root: any KeyCustody
+    ) async throws -> (file: KeyFile, key: SecretKey) {
+        do {
+            let file = try KeyFile(decoding: try await files.read(name))
+            return (file, try await unwrap(file, with: [root]))
+        } catch {
+            let explained = explain(error)
+            throw VaultError(explained.code, "keys/\(name): \(explained.message)")
+        }
+    }
+
     /// Opens the file through the first slot that one of `custodies` has the root key for.
     static func unwrap(_ file: KeyFile, with custodies: [any KeyCustody]) async throws -> SecretKey {
         for custody in custodies {

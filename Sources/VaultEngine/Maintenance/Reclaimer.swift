@@ -16,10 +16,11 @@ struct Reclaimer: Sendable {
 
     func run() async {
         while !Task.isCancelled {
+            await engine.spaceReserve?.restore()
             for step in [expireJobs, abortIdleUploads, purgeArchives, removeDoomed, forgetClosedUploads] {
                 do {
                     var rounds = 0
-                    while try await step(), rounds < Self.maxRounds, !Task.isCancelled { rounds += 1 }
+                    while try await engine.freeingRoom(step), rounds < Self.maxRounds, !Task.isCancelled { rounds += 1 }
                 } catch is CancellationError {
                     return
                 } catch {

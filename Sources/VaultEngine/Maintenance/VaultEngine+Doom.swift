@@ -11,6 +11,17 @@ extension VaultEngine {
         try await catalog.doom(blobs.map { DoomedBlob(id: $0.name, store: store, notBefore: due) })
     }
 
+    /// Runs a change that gives room back. On a full medium the reserve is given up for it, and it is run once more.
+    func freeingRoom<R>(_ change: () async throws -> R) async throws -> R {
+        do {
+            return try await change()
+        } catch let error as StorageError where error.code == .noSpace {
+            guard let spaceReserve, await spaceReserve.release() else { throw error }
+            logger.error("the disk is full: the space reserve was given up for a deletion; free space now")
+            return try await change()
+        }
+    }
+
     /// After a failed write: what may have become visible is doomed, unless the failure leaves open whether it counts, or says that the name
     /// is another write's, which is not ours to delete. When even that fails, the blobs stay unnamed and are reported by a scrub; nothing is
     /// lost by keeping them.

@@ -67,7 +67,7 @@ struct UploadLifeCycle {
         let computed = TreeHash.combine(parts.map(\.treeHash))
         guard computed == treeHash else {
             throw VaultError(
-                .invalidParameter, "Invalid x-amz-sha256-tree-hash: \(treeHash). The tree hash of the received parts is \(computed).")
+                .invalidParameter, "Invalid x-amz-sha256-tree-hash: \(treeHash)")
         }
     }
 }

@@ -198,7 +198,7 @@ extension VaultEngine {
             case .completed: throw Messages.uploadNotFound(uploadID)
             case .open: break
             }
-            guard try await abort(upload, in: vault) else { throw Messages.uploadNotFound(uploadID) }
+            guard try await freeingRoom({ try await abort(upload, in: vault) }) else { throw Messages.uploadNotFound(uploadID) }
         }
     }
 

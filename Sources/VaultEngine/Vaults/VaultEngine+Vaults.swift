@@ -50,11 +50,11 @@ extension VaultEngine {
     public func deleteVault(_ location: VaultLocation) async throws(VaultError) {
         try await vaultErrors("deleting a vault") {
             guard let vault = try await catalog.vault(at: location) else { return }
-            switch try await catalog.beginVaultDeletion(vault.uid) {
+            switch try await freeingRoom({ try await catalog.beginVaultDeletion(vault.uid) }) {
             case .absent: return
             case .notEmpty:
                 throw VaultError(.invalidParameter, "Vault not empty or recently written to: \(location.arn)")
-            case .deleting(let row): try await finishDeletion(of: row)
+            case .deleting(let row): try await freeingRoom { try await finishDeletion(of: row) }
             }
         }
     }

@@ -25,6 +25,7 @@ struct DataDirectory: Sendable {
     var catalogPath: String { "\(path)/catalog.sqlite" }
     var blobsPath: String { "\(path)/blobs" }
     var stagingPath: String { "\(path)/staging" }
+    var reservePath: String { "\(path)/reserve" }
     var keysPath: String { "\(path)/keys" }
 
     /// What `init` fixed for the directory.

@@ -87,7 +87,7 @@ struct InitCommand: AsyncParsableCommand {
             throw OperatorError("The printed form of the recovery key does not read back; nothing can be trusted to it. Run init again.")
         }
         let vault = try await OpenedVault.open(
-            directory, rootKeyFile: rootKeyFile, configuration: EngineConfiguration(), reserveBytes: 0, lock: lock,
+            directory, rootKeyFile: rootKeyFile, configuration: EngineConfiguration(), reserveBytes: 0, lock: lock, pool: pool,
             logger: Logger(label: "coldvault.init") { _ in SwiftLogNoOpLogHandler() })
         let key = try await vault.engine.createAccount(accountID.flatMap { AccountID($0) })
         try await directory.writeFacts(DataDirectory.Facts(region: region))

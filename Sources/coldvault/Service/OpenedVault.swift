@@ -16,13 +16,16 @@ import VaultModel
 struct OpenedVault: Sendable {
     let engine: VaultEngine
     let catalog: SQLiteCatalog
+    /// Deletion records and catalog pages need little; more would only be missing elsewhere.
+    private static let maxReserveFileBytes: UInt64 = 16 << 20
+
     private let compute: BlockingPool
     private let lock: DirectoryLock
 
     /// Opens everything or throws with nothing changed. `logger` gets what an operator would want to know tomorrow.
     static func open(
         _ directory: DataDirectory, rootKeyFile: String, configuration: EngineConfiguration, reserveBytes: UInt64, lock: DirectoryLock,
-        logger: Logger
+        pool: BlockingPool, logger: Logger
     ) async throws -> OpenedVault {
         let random = SystemRandomBytes()
         let clock = SystemTimeSource()
@@ -39,7 +42,9 @@ struct OpenedVault: Sendable {
         for store in [cold, warm] { try await store.removeAbandonedWrites() }
         let compute = BlockingPool(name: "compute", threads: System.coreCount)
         let engine = VaultEngine(
-            configuration: configuration, catalog: catalog, cold: cold, reserve: directory.coldStore(reserveBytes: 0), warm: warm, keyring: keyring, compute: compute, clock: clock, random: random,
+            configuration: configuration, catalog: catalog, cold: cold, reserve: directory.coldStore(reserveBytes: 0), warm: warm,
+            spaceReserve: PreallocatedReserve(path: directory.reservePath, bytes: min(reserveBytes, Self.maxReserveFileBytes), margin: reserveBytes, pool: pool),
+            keyring: keyring, compute: compute, clock: clock, random: random,
             logger: logger)
         return OpenedVault(engine: engine, catalog: catalog, compute: compute, lock: lock)
     }

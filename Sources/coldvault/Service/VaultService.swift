@@ -48,7 +48,7 @@ struct VaultService {
         let lock = try await DirectoryLock.acquire(directory: configuration.dataDir, on: pool)
         let vault = try await OpenedVault.open(
             directory, rootKeyFile: configuration.rootKeyFile, configuration: configuration.engine,
-            reserveBytes: UInt64(configuration.spaceReserveBytes), lock: lock, logger: logger)
+            reserveBytes: UInt64(configuration.spaceReserveBytes), lock: lock, pool: pool, logger: logger)
         do {
             try await serve(vault.engine, configuration, registry: registry, logger: logger)
         } catch {
