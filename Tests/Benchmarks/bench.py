@@ -37,6 +37,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 # What the process under test consumed
 
+
 def cpu_seconds(pid):
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
@@ -72,6 +73,7 @@ class Measured:
 
 # Primitives
 
+
 class Primitives:
     """CPU seconds per GiB of what no vault can avoid, measured here and now."""
 
@@ -79,14 +81,19 @@ class Primitives:
         self.sha256 = self.openssl("sha256", 1 << 20, seconds)
         self.aes = self.openssl("aes-256-gcm", 16384, seconds)
         tool = scratch / "primitives"
-        subprocess.run(["gcc", "-O2", "-o", tool, pathlib.Path(__file__).with_name("primitives.c"), "-llz4"], check=True)
+        subprocess.run(
+            ["gcc", "-O2", "-o", tool, pathlib.Path(__file__).with_name("primitives.c"), "-llz4"], check=True
+        )
         self.compress, self.inflate, self.ratio = {}, {}, {}
         for name, make in KINDS.items():
             sample = scratch / f"sample-{name}"
             sample.write_bytes(make(64 * MIB))
             values = self.run(tool, "lz4", sample)
             self.compress[name], self.inflate[name], self.ratio[name] = (
-                values["compress"], values["inflate"], values["ratio"])
+                values["compress"],
+                values["inflate"],
+                values["ratio"],
+            )
         received = scratch / "received"
         # The best of three: the first touch of fresh memory in a virtual machine costs the host, not this path.
         self.receive = min(self.run(tool, "receive", received, "2048")["receive"] for _ in range(3))
@@ -95,8 +102,12 @@ class Primitives:
 
     @staticmethod
     def openssl(algorithm, size, seconds):
-        output = subprocess.run(["openssl", "speed", "-mr", "-seconds", str(seconds), "-bytes", str(size), "-evp", algorithm],
-                                capture_output=True, text=True, check=True).stdout
+        output = subprocess.run(
+            ["openssl", "speed", "-mr", "-seconds", str(seconds), "-bytes", str(size), "-evp", algorithm],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         rate = float([line for line in output.splitlines() if line.startswith("+F:")][-1].split(":")[-1])
         return GIB / rate
 
@@ -116,11 +127,17 @@ class Primitives:
         return self.aes * self.ratio[kind] + self.send
 
     def table(self):
-        rows = [("SHA-256, one stream", self.sha256), ("AES-256-GCM, 16 KiB chunks", self.aes),
-                ("receive + write to tmpfs", self.receive), ("file to loopback (sendfile)", self.send)]
+        rows = [
+            ("SHA-256, one stream", self.sha256),
+            ("AES-256-GCM, 16 KiB chunks", self.aes),
+            ("receive + write to tmpfs", self.receive),
+            ("file to loopback (sendfile)", self.send),
+        ]
         for kind in KINDS:
-            rows += [(f"LZ4 compress, {kind} (to {self.ratio[kind]:.0%})", self.compress[kind]),
-                     (f"LZ4 inflate, {kind}", self.inflate[kind])]
+            rows += [
+                (f"LZ4 compress, {kind} (to {self.ratio[kind]:.0%})", self.compress[kind]),
+                (f"LZ4 inflate, {kind}", self.inflate[kind]),
+            ]
         return [(name, f"{value:.3f}", f"{GIB / value / 1e9:.2f}") for name, value in rows]
 
 
@@ -129,10 +146,14 @@ KINDS = {"incompressible": incompressible, "compressible": compressible}
 
 # The load generator
 
+
 def wrk_script(folder, requests):
     """A Lua script that sends prepared, signed requests in turn. Heads and body are files, so that bytes stay bytes."""
-    lines = ["local requests = {}", "local function file(name) local f = assert(io.open(name, 'rb')); "
-             "local s = f:read('*a'); f:close(); return s end"]
+    lines = [
+        "local requests = {}",
+        "local function file(name) local f = assert(io.open(name, 'rb')); "
+        "local s = f:read('*a'); f:close(); return s end",
+    ]
     body_file = folder / "body"
     body_file.write_bytes(requests[0][1])
     lines.append(f"local body = file('{body_file}')")
@@ -140,10 +161,13 @@ def wrk_script(folder, requests):
         head_file = folder / f"head-{index}"
         head_file.write_bytes(head)
         lines.append(f"requests[{index + 1}] = file('{head_file}') .. body")
-    lines += ["local turn = 0", "function request() turn = turn % #requests + 1; return requests[turn] end",
-              "local bad = 0",
-              "function response(status) if status ~= 201 and status ~= 204 then bad = bad + 1; "
-              "print('status ' .. status) end end"]
+    lines += [
+        "local turn = 0",
+        "function request() turn = turn % #requests + 1; return requests[turn] end",
+        "local bad = 0",
+        "function response(status) if status ~= 201 and status ~= 204 then bad = bad + 1; "
+        "print('status ' .. status) end end",
+    ]
     script = folder / "replay.lua"
     script.write_text("\n".join(lines) + "\n")
     return script
@@ -151,8 +175,12 @@ def wrk_script(folder, requests):
 
 def wrk(server, script, connections, seconds):
     """Requests completed, wall seconds. Any answer that is no success stops the benchmark."""
-    output = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "-s", str(script),
-                             server.url], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "-s", str(script), server.url],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     if "status " in output or "Non-2xx" in output:
         raise SystemExit(f"the service refused replayed requests:\n{output[-2000:]}")
     done, wall = re.search(r"(\d+) requests in ([\d.]+)s", output).groups()
@@ -160,6 +188,7 @@ def wrk(server, script, connections, seconds):
 
 
 # The parts of the benchmark
+
 
 def service(scratch, name, **settings):
     server = Server(scratch / name, settings={"deletion-grace": "0s", **settings}, wait_seconds=60)
@@ -170,9 +199,16 @@ def service(scratch, name, **settings):
 
 
 def part_head(wire, upload, first, body, linear, tree):
-    return wire.head("PUT", f"/-/vaults/{VAULT}/multipart-uploads/{upload}",
-                     [("x-amz-content-sha256", linear), ("x-amz-sha256-tree-hash", tree),
-                      ("Content-Range", f"bytes {first}-{first + len(body) - 1}/*")], length=len(body))
+    return wire.head(
+        "PUT",
+        f"/-/vaults/{VAULT}/multipart-uploads/{upload}",
+        [
+            ("x-amz-content-sha256", linear),
+            ("x-amz-sha256-tree-hash", tree),
+            ("Content-Range", f"bytes {first}-{first + len(body) - 1}/*"),
+        ],
+        length=len(body),
+    )
 
 
 def bench_parts(scratch, primitives, seconds):
@@ -186,16 +222,26 @@ def bench_parts(scratch, primitives, seconds):
                 body = make(size)
                 linear, tree = linear_hash(body), tree_hash(body)
                 folder = pathlib.Path(tempfile.mkdtemp(dir=scratch))
-                script = wrk_script(folder, [(part_head(wire, upload, index * size, body, linear, tree), body)
-                                             for index in range(count)])
+                script = wrk_script(
+                    folder,
+                    [(part_head(wire, upload, index * size, body, linear, tree), body) for index in range(count)],
+                )
                 with Measured(server) as measured:
                     # What is under way when the load ends is not counted: large parts run longer, and fewer at once.
                     large = size > 16 * MIB
                     done, _, _ = wrk(server, script, 2 if large else 4, max(10, seconds) if large else seconds)
                 measured.bytes = done * size
                 must = primitives.upload(kind, size)
-                rows.append((f"{size // MIB} MiB parts, {kind}", f"{measured.rate:.2f}", f"{measured.per_gib:.2f}",
-                             f"{must:.2f}", f"{measured.per_gib / must:.2f}", "≤ 1.4"))
+                rows.append(
+                    (
+                        f"{size // MIB} MiB parts, {kind}",
+                        f"{measured.rate:.2f}",
+                        f"{measured.per_gib:.2f}",
+                        f"{must:.2f}",
+                        f"{measured.per_gib / must:.2f}",
+                        "≤ 1.4",
+                    )
+                )
                 shutil.rmtree(folder)
             finally:
                 server.dispose()
@@ -207,16 +253,25 @@ def bench_small(disk, seconds):
     try:
         wire = Wire(server)
         body = incompressible(16384)
-        head = wire.head("POST", f"/-/vaults/{VAULT}/archives", [("x-amz-content-sha256", linear_hash(body)),
-                                                                 ("x-amz-sha256-tree-hash", tree_hash(body))],
-                         length=len(body))
+        head = wire.head(
+            "POST",
+            f"/-/vaults/{VAULT}/archives",
+            [("x-amz-content-sha256", linear_hash(body)), ("x-amz-sha256-tree-hash", tree_hash(body))],
+            length=len(body),
+        )
         folder = pathlib.Path(tempfile.mkdtemp(dir=disk))
         script = wrk_script(folder, [(head, body)])
         with Measured(server) as measured:
             done, wall, _ = wrk(server, script, connections=16, seconds=max(seconds, 5))
         shutil.rmtree(folder)
-        return [("16 KiB UploadArchive, real disk, 16 connections", f"{done / wall:,.0f}/s",
-                 f"{measured.cpu / done * 1e6:,.0f} µs", "≥ 1,000/s")]
+        return [
+            (
+                "16 KiB UploadArchive, real disk, 16 connections",
+                f"{done / wall:,.0f}/s",
+                f"{measured.cpu / done * 1e6:,.0f} µs",
+                "≥ 1,000/s",
+            )
+        ]
     finally:
         server.dispose()
 
@@ -266,14 +321,30 @@ def bench_retrieval(scratch, primitives):
                 measured.bytes = size
                 must = primitives.retrieval(kind)
                 note = " (staged output is sealed again)" if mode == "staged" else ""
-                retrievals.append((f"retrieval job, {mode}, {kind}{note}", f"{measured.rate:.2f}", f"{measured.per_gib:.2f}",
-                                   f"{must:.2f}", f"{measured.per_gib / must:.2f}", "≤ 1.4"))
+                retrievals.append(
+                    (
+                        f"retrieval job, {mode}, {kind}{note}",
+                        f"{measured.rate:.2f}",
+                        f"{measured.per_gib:.2f}",
+                        f"{must:.2f}",
+                        f"{measured.per_gib / must:.2f}",
+                        "≤ 1.4",
+                    )
+                )
                 with Measured(server) as measured:
                     for _ in range(3):
                         measured.bytes += download(wire, job)
                 must = primitives.download(kind)
-                downloads.append((f"download, {mode}, {kind}", f"{measured.rate:.2f}", f"{measured.per_gib:.2f}",
-                                  f"{must:.2f}", f"{measured.per_gib / must:.2f}", "≤ 1.5"))
+                downloads.append(
+                    (
+                        f"download, {mode}, {kind}",
+                        f"{measured.rate:.2f}",
+                        f"{measured.per_gib:.2f}",
+                        f"{must:.2f}",
+                        f"{measured.per_gib / must:.2f}",
+                        "≤ 1.5",
+                    )
+                )
             finally:
                 server.dispose()
     return retrievals + downloads
@@ -303,7 +374,8 @@ def bench_memory(scratch):
         for job in jobs:
             assert wire.finished_job(VAULT, job, timeout=300)["StatusCode"] == "Succeeded"
         assert statuses == [204] * 16, statuses
-        return [("peak RSS, 16 parallel 64 MiB parts and 4 jobs", f"{peak_rss(server.pid) / MIB:.0f} MiB", "≤ 192 MiB")]
+        peak = peak_rss(server.pid) / MIB
+        return [("peak RSS, 16 parallel 64 MiB parts and 4 jobs", f"{peak:.0f} MiB", "≤ 192 MiB")]
     finally:
         server.dispose()
 
@@ -320,15 +392,23 @@ def bench_large(disk, gibibytes):
             assert wire.finished_job(VAULT, job, timeout=3600)["StatusCode"] == "Succeeded"
             first = size - 7 * MIB
             with wire.connect() as connection:
-                connection.send(wire.head("GET", f"/-/vaults/{VAULT}/jobs/{job}/output",
-                                          [("Range", f"bytes={first}-{first + MIB - 1}")]))
+                connection.send(
+                    wire.head(
+                        "GET", f"/-/vaults/{VAULT}/jobs/{job}/output", [("Range", f"bytes={first}-{first + MIB - 1}")]
+                    )
+                )
                 began = time.monotonic()
                 connection.read_head()
                 while not connection.buffer:
                     connection._more()
                 first_byte = time.monotonic() - began
-            rows.append((f"{size // GIB} GiB archive, up, job, ranged read", f"{peak_rss(server.pid) / MIB:.0f} MiB peak RSS",
-                         f"first byte of a 1 MiB range after {first_byte * 1000:.1f} ms"))
+            rows.append(
+                (
+                    f"{size // GIB} GiB archive, up, job, ranged read",
+                    f"{peak_rss(server.pid) / MIB:.0f} MiB peak RSS",
+                    f"first byte of a 1 MiB range after {first_byte * 1000:.1f} ms",
+                )
+            )
         finally:
             server.dispose()
     return rows
@@ -347,8 +427,10 @@ def machine():
     model = re.search(r"model name\s*:\s*(.+)", pathlib.Path("/proc/cpuinfo").read_text())
     memory = int(re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]) / (1 << 20)
     openssl = subprocess.run(["openssl", "version"], capture_output=True, text=True).stdout.split("(")[0].strip()
-    return (f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, "
-            f"Linux {platform.release()}, {openssl}")
+    return (
+        f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, "
+        f"Linux {platform.release()}, {openssl}"
+    )
 
 
 def main():
@@ -365,16 +447,23 @@ def main():
     for tool in ("wrk", "openssl", "gcc"):
         if not shutil.which(tool):
             raise SystemExit(f"{tool} is missing: apt install wrk openssl gcc liblz4-dev")
-    with tempfile.TemporaryDirectory(prefix="coldvault-bench-", dir="/dev/shm") as memory, \
-            tempfile.TemporaryDirectory(prefix="coldvault-bench-", dir=options.disk) as disk:
+    with tempfile.TemporaryDirectory(prefix="coldvault-bench-", dir="/dev/shm") as memory, tempfile.TemporaryDirectory(
+        prefix="coldvault-bench-", dir=options.disk
+    ) as disk:
         memory, disk = pathlib.Path(memory), pathlib.Path(disk)
-        print(f"Machine: {machine()}. Date: {time.strftime('%Y-%m-%d')}. Binary: {pathlib.Path(options.binary).parent.name}.")
+        print(
+            f"Machine: {machine()}. Date: {time.strftime('%Y-%m-%d')}. "
+            f"Binary: {pathlib.Path(options.binary).parent.name}."
+        )
         primitives = Primitives(memory, 2)
         markdown("Primitives", ["primitive", "CPU s/GiB", "GB/s on one core"], primitives.table())
         columns = ["path", "GB/s", "CPU s/GiB", "primitives CPU s/GiB", "multiple", "goal"]
         if "parts" in chosen:
-            markdown("Upload over loopback, 4 connections (2 for 64 MiB), data on tmpfs", columns,
-                     bench_parts(memory, primitives, options.seconds))
+            markdown(
+                "Upload over loopback, 4 connections (2 for 64 MiB), data on tmpfs",
+                columns,
+                bench_parts(memory, primitives, options.seconds),
+            )
         if "retrieval" in chosen:
             markdown("Retrieval and download, 1 GiB, data on tmpfs", columns, bench_retrieval(memory, primitives))
         if "small" in chosen:

@@ -63,18 +63,34 @@ def test_lists_show_only_ones_own(two):
     assert two.ours.request("GET", "/-/vaults/shared-name/multipart-uploads").json["UploadsList"] == []
 
 
-@pytest.mark.parametrize("method, target", [
-    ("GET", "/vaults"), ("GET", "/vaults/shared-name"), ("PUT", "/vaults/intruder"), ("DELETE", "/vaults/only-theirs"),
-    ("GET", "/vaults/shared-name/jobs"), ("GET", "/vaults/no-such-vault")])
+@pytest.mark.parametrize(
+    "method, target",
+    [
+        ("GET", "/vaults"),
+        ("GET", "/vaults/shared-name"),
+        ("PUT", "/vaults/intruder"),
+        ("DELETE", "/vaults/only-theirs"),
+        ("GET", "/vaults/shared-name/jobs"),
+        ("GET", "/vaults/no-such-vault"),
+    ],
+)
 def test_a_foreign_account_number_is_denied(two, method, target):
     number = two.theirs.account.number
-    assert_error(two.ours.request(method, f"/{number}{target}"), 403, "AccessDeniedException",
-                 f"Access denied for account ID: {number}")
+    assert_error(
+        two.ours.request(method, f"/{number}{target}"),
+        403,
+        "AccessDeniedException",
+        f"Access denied for account ID: {number}",
+    )
 
 
 def test_a_foreign_vault_is_not_found(two):
-    assert_error(two.ours.request("GET", "/-/vaults/only-theirs"), 404, "ResourceNotFoundException",
-                 f"Vault not found for ARN: {vault_arn(two.server, 'only-theirs')}")
+    assert_error(
+        two.ours.request("GET", "/-/vaults/only-theirs"),
+        404,
+        "ResourceNotFoundException",
+        f"Vault not found for ARN: {vault_arn(two.server, 'only-theirs')}",
+    )
 
 
 def test_a_foreign_archive_was_never_issued(two):
@@ -89,17 +105,21 @@ def test_a_foreign_archive_was_never_issued(two):
 def test_a_foreign_upload_is_not_found(two):
     text = f"The upload ID was not found: {two.upload}"
     path = f"/-/vaults/shared-name/multipart-uploads/{two.upload}"
-    for answer in (two.ours.request("GET", path), two.ours.request("DELETE", path),
-                   two.ours.put_part("shared-name", two.upload, 0, b"our part!!"),
-                   two.ours.complete_upload("shared-name", two.upload, 10, tree_hash(b"their part"))):
+    for answer in (
+        two.ours.request("GET", path),
+        two.ours.request("DELETE", path),
+        two.ours.put_part("shared-name", two.upload, 0, b"our part!!"),
+        two.ours.complete_upload("shared-name", two.upload, 10, tree_hash(b"their part")),
+    ):
         assert_error(answer, 404, "ResourceNotFoundException", text)
     assert two.theirs.request("GET", path).json["Parts"][0]["SHA256TreeHash"] == tree_hash(b"their part")
 
 
 def test_a_foreign_job_is_not_found(two):
     for path in (f"/-/vaults/shared-name/jobs/{two.job}", f"/-/vaults/shared-name/jobs/{two.job}/output"):
-        assert_error(two.ours.request("GET", path), 404, "ResourceNotFoundException",
-                     f"The job ID was not found: {two.job}")
+        assert_error(
+            two.ours.request("GET", path), 404, "ResourceNotFoundException", f"The job ID was not found: {two.job}"
+        )
 
 
 def test_one_accounts_key_with_the_others_secret_is_refused(two):
@@ -131,7 +151,9 @@ def test_a_disabled_account_is_shut_out_and_the_other_is_not(two):
 
 def test_accounts_and_keys_are_listed_without_secrets(two):
     text = two.server.command(["account", "list", "--data-dir", str(two.server.data_dir), "--output", "json"]).stdout
-    text += two.server.command(["access-key", "list", "--data-dir", str(two.server.data_dir), "--output", "json"]).stdout
+    text += two.server.command(
+        ["access-key", "list", "--data-dir", str(two.server.data_dir), "--output", "json"]
+    ).stdout
     assert two.theirs.account.number in text and two.ours.account.number in text
     for secret in (two.theirs.account.secret, two.ours.account.secret):
         assert secret not in text

@@ -38,16 +38,32 @@ def test_the_same_bytes_twice_are_two_archives(wire, vault):
     assert wire.request("GET", f"/-/vaults/{vault}").json["NumberOfArchives"] == 2
 
 
-@pytest.mark.parametrize("content_type", ["application/octet-stream", "text/plain", "application/json",
-                                          "application/x-www-form-urlencoded; charset=utf-8", "nonsense"])
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/octet-stream",
+        "text/plain",
+        "application/json",
+        "application/x-www-form-urlencoded; charset=utf-8",
+        "nonsense",
+    ],
+)
 def test_any_content_type_is_taken(wire, vault, content_type):
     assert_created(wire.post_archive(vault, b"{ not json", headers=[("Content-Type", content_type)]))
 
 
-@pytest.mark.parametrize("given, kept", [
-    ("plain", "plain"), ("   three leading spaces", "three leading spaces"), ("inner   spaces  stay", "inner   spaces  stay"),
-    (PRINTABLE, PRINTABLE[1:]), ("d" * 1024, "d" * 1024), ('quo"te, comma \\ slash', 'quo"te, comma \\ slash'),
-], ids=["plain", "leading-spaces", "inner-spaces", "all-printable", "longest", "csv-specials"])
+@pytest.mark.parametrize(
+    "given, kept",
+    [
+        ("plain", "plain"),
+        ("   three leading spaces", "three leading spaces"),
+        ("inner   spaces  stay", "inner   spaces  stay"),
+        (PRINTABLE, PRINTABLE[1:]),
+        ("d" * 1024, "d" * 1024),
+        ('quo"te, comma \\ slash', 'quo"te, comma \\ slash'),
+    ],
+    ids=["plain", "leading-spaces", "inner-spaces", "all-printable", "longest", "csv-specials"],
+)
 def test_a_description_is_kept_but_for_its_leading_spaces(wire, vault, given, kept):
     archive = wire.upload_archive(vault, b"described", given)
     job = wire.succeeded_job(vault, Type="archive-retrieval", ArchiveId=archive)
@@ -66,8 +82,12 @@ def test_deleting_an_archive_answers_204_every_time(wire, vault):
 
 
 def test_deleting_an_archive_that_was_never_issued_is_404(wire, vault):
-    assert_error(wire.request("DELETE", f"/-/vaults/{vault}/archives/{NEVER_ISSUED}"), 404, "ResourceNotFoundException",
-                 f"The archive ID was not found: {NEVER_ISSUED}")
+    assert_error(
+        wire.request("DELETE", f"/-/vaults/{vault}/archives/{NEVER_ISSUED}"),
+        404,
+        "ResourceNotFoundException",
+        f"The archive ID was not found: {NEVER_ISSUED}",
+    )
 
 
 @pytest.mark.parametrize("position", [0, 1, 20, 60, 100, 130, 137])
@@ -75,9 +95,13 @@ def test_an_identifier_with_one_character_changed_was_never_issued(wire, vault, 
     archive = wire.upload_archive(vault, b"real")
     alphabet = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
     other = alphabet[(alphabet.index(archive[position]) + 17) % 64]
-    forged = archive[:position] + other + archive[position + 1:]
-    assert_error(wire.request("DELETE", f"/-/vaults/{vault}/archives/{forged}"), 404, "ResourceNotFoundException",
-                 f"The archive ID was not found: {forged}")
+    forged = archive[:position] + other + archive[position + 1 :]
+    assert_error(
+        wire.request("DELETE", f"/-/vaults/{vault}/archives/{forged}"),
+        404,
+        "ResourceNotFoundException",
+        f"The archive ID was not found: {forged}",
+    )
 
 
 @pytest.mark.parametrize("identifier", ["x", "a" * 137, "a" * 139, "a" * 4000])

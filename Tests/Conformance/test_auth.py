@@ -42,7 +42,11 @@ def test_a_wrong_secret_is_answered_with_what_the_service_would_have_signed(wire
 
 def test_a_signature_for_another_path_method_or_query_is_refused(wire, vault):
     head = wire.head("GET", f"/-/vaults/{vault}")
-    for old, new in [(b"GET /-/vaults/", b"GET /-/vaults//x"), (b"GET ", b"DELETE "), (b" HTTP/1.1\r\n", b"?limit=1 HTTP/1.1\r\n")]:
+    for old, new in [
+        (b"GET /-/vaults/", b"GET /-/vaults//x"),
+        (b"GET ", b"DELETE "),
+        (b" HTTP/1.1\r\n", b"?limit=1 HTTP/1.1\r\n"),
+    ]:
         with wire.connect() as connection:
             connection.send(head.replace(old, new, 1))
             refused(connection.read_answer())
@@ -68,8 +72,11 @@ def test_a_body_other_than_the_signed_one_is_refused(wire, vault):
 def test_an_archive_other_than_the_stated_hash_is_refused_and_not_stored(wire, vault):
     stated, sent = b"what was signed", b"what was sent!!"
     answer = wire.post_archive(vault, sent, tree=tree_hash(sent), linear=linear_hash(stated))
-    refused(answer, "The value passed in as x-amz-content-sha256 does not match the computed payload hash. "
-                    f"Computed digest: {linear_hash(sent)} expected hash: {linear_hash(stated)}")
+    refused(
+        answer,
+        "The value passed in as x-amz-content-sha256 does not match the computed payload hash. "
+        f"Computed digest: {linear_hash(sent)} expected hash: {linear_hash(stated)}",
+    )
     assert wire.request("GET", f"/-/vaults/{vault}").json["NumberOfArchives"] == 0
 
 
@@ -80,24 +87,34 @@ def test_a_clock_within_five_minutes_is_accepted(wire, vault, seconds):
 
 def test_a_clock_behind_is_told_the_three_times(wire, vault):
     date = timestamp(-900)
-    refused(wire.request("GET", f"/-/vaults/{vault}", date=date),
-            re.compile(rf"^Signature expired: {date} is now earlier than \d{{8}}T\d{{6}}Z \(\d{{8}}T\d{{6}}Z - 5 min\.\)$"))
+    refused(
+        wire.request("GET", f"/-/vaults/{vault}", date=date),
+        re.compile(rf"^Signature expired: {date} is now earlier than \d{{8}}T\d{{6}}Z \(\d{{8}}T\d{{6}}Z - 5 min\.\)$"),
+    )
 
 
 def test_a_clock_ahead_is_told_the_three_times(wire, vault):
     date = timestamp(900)
-    refused(wire.request("GET", f"/-/vaults/{vault}", date=date), re.compile(
-        rf"^Signature not yet current: {date} is still later than \d{{8}}T\d{{6}}Z \(\d{{8}}T\d{{6}}Z \+ 5 min\.\)$"))
+    refused(
+        wire.request("GET", f"/-/vaults/{vault}", date=date),
+        re.compile(
+            rf"^Signature not yet current: {date} is still later than \d{{8}}T\d{{6}}Z \(\d{{8}}T\d{{6}}Z \+ 5 min\.\)$"
+        ),
+    )
 
 
 def test_a_scope_for_another_service_is_refused(wire, vault):
-    refused(wire.request("GET", f"/-/vaults/{vault}", service="s3"),
-            "Credential should be scoped to correct service: 'glacier'. ")
+    refused(
+        wire.request("GET", f"/-/vaults/{vault}", service="s3"),
+        "Credential should be scoped to correct service: 'glacier'. ",
+    )
 
 
 def test_a_scope_for_a_region_that_is_not_served_is_refused(wire, vault):
-    refused(wire.request("GET", f"/-/vaults/{vault}", region="mars-north-1"),
-            "Credential should be scoped to a valid region, not 'mars-north-1'. ")
+    refused(
+        wire.request("GET", f"/-/vaults/{vault}", region="mars-north-1"),
+        "Credential should be scoped to a valid region, not 'mars-north-1'. ",
+    )
 
 
 def test_a_scope_of_another_day_is_refused(wire, vault):
@@ -115,18 +132,28 @@ def test_any_host_is_accepted_as_long_as_it_is_the_signed_one(wire, vault, host)
     assert wire.request("GET", f"/-/vaults/{vault}", host=host).status == 200
 
 
-@pytest.mark.parametrize("headers", [
-    [("user-agent", "aws-sdk-java/1.10.26 Linux"), ("accept", "*/*"), ("x-amz-target", "Glacier.ListVaults"),
-     ("content-type", "application/x-amz-json-1.0")],
-    [("user-agent", "  folded   value  ")],
-    [("accept-encoding", "identity"), ("x-custom", "a,b"), ("x-custom", "c")],
-], ids=["java-sdk-1", "folding", "repeated"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [
+            ("user-agent", "aws-sdk-java/1.10.26 Linux"),
+            ("accept", "*/*"),
+            ("x-amz-target", "Glacier.ListVaults"),
+            ("content-type", "application/x-amz-json-1.0"),
+        ],
+        [("user-agent", "  folded   value  ")],
+        [("accept-encoding", "identity"), ("x-custom", "a,b"), ("x-custom", "c")],
+    ],
+    ids=["java-sdk-1", "folding", "repeated"],
+)
 def test_exactly_the_headers_that_the_client_signed_count(wire, headers):
     assert_document(wire.request("GET", "/-/vaults?limit=1", headers), ["Marker", "VaultList"])
 
 
 def test_headers_that_were_not_signed_may_be_added_on_the_way(wire, vault):
-    answer = wire.request("GET", f"/-/vaults/{vault}", unsigned=[("X-Forwarded-For", "192.0.2.1"), ("Via", "1.1 proxy")])
+    answer = wire.request(
+        "GET", f"/-/vaults/{vault}", unsigned=[("X-Forwarded-For", "192.0.2.1"), ("Via", "1.1 proxy")]
+    )
     assert answer.status == 200
 
 
@@ -139,7 +166,8 @@ def test_extra_checksum_headers_on_small_requests_are_accepted(wire, vault):
 def test_the_parts_of_the_authorization_may_come_in_any_order_and_without_spaces(wire, vault):
     head = wire.head("GET", f"/-/vaults/{vault}").decode()
     credential, signed, signature = re.search(
-        r"Authorization: AWS4-HMAC-SHA256 (Credential=\S+), (SignedHeaders=\S+), (Signature=\S+)", head).groups()
+        r"Authorization: AWS4-HMAC-SHA256 (Credential=\S+), (SignedHeaders=\S+), (Signature=\S+)", head
+    ).groups()
     for value in (f"{credential},{signed},{signature}", f"{signature}, {credential}, {signed}"):
         changed = re.sub(r"Authorization: .*", f"Authorization: AWS4-HMAC-SHA256 {value}\r", head)
         with wire.connect() as connection:
@@ -147,9 +175,18 @@ def test_the_parts_of_the_authorization_may_come_in_any_order_and_without_spaces
             assert connection.read_answer().status == 200
 
 
-@pytest.mark.parametrize("value", ["AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 Credential=x", "Basic dXNlcjpwYXNz", "nonsense",
-                                   "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, SignedHeaders=host, Signature=zz",
-                                   "AWS4-HMAC-SHA256 " + "x" * 20000], ids=lambda value: value[:24])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "AWS4-HMAC-SHA256",
+        "AWS4-HMAC-SHA256 Credential=x",
+        "Basic dXNlcjpwYXNz",
+        "nonsense",
+        "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, SignedHeaders=host, Signature=zz",
+        "AWS4-HMAC-SHA256 " + "x" * 20000,
+    ],
+    ids=lambda value: value[:24],
+)
 def test_an_unparsable_authorization_is_refused_cleanly(wire, vault, value):
     answer = wire.request("GET", f"/-/vaults/{vault}", sign=False, unsigned=[("Authorization", value)])
     assert 400 <= answer.status < 500, answer
@@ -161,8 +198,11 @@ def test_without_any_date_the_signature_is_incomplete(wire, vault):
         connection.send(re.sub(r"x-amz-date: \S+\r\n", "", head).encode())
         answer = connection.read_answer()
     assert answer.status in (400, 403), answer
-    assert answer.json["code"] in ("IncompleteSignatureException", "InvalidSignatureException",
-                                   "MissingAuthenticationTokenException")
+    assert answer.json["code"] in (
+        "IncompleteSignatureException",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+    )
 
 
 @pytest.mark.parametrize("path", ["/-/vaults/./{}", "/-//vaults/{}", "/-/x/../vaults/{}"])
@@ -175,8 +215,9 @@ def test_a_path_is_signed_normalised_as_clients_do(wire, vault, path):
 
 def test_another_account_in_the_path_is_access_denied(wire, server):
     other = "999999999999" if server.account.number != "999999999999" else "111111111111"
-    assert_error(wire.request("GET", f"/{other}/vaults"), 403, "AccessDeniedException",
-                 f"Access denied for account ID: {other}")
+    assert_error(
+        wire.request("GET", f"/{other}/vaults"), 403, "AccessDeniedException", f"Access denied for account ID: {other}"
+    )
 
 
 def test_access_keys_have_twenty_characters_and_secrets_forty(server):

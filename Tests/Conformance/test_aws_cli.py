@@ -23,7 +23,9 @@ def test_vaults(aws, server, vault_name):
 def test_one_archive_there_and_back(aws, wire, vault, tmp_path):
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(mixed(MIB + 3))
-    uploaded = aws("upload-archive", *ME, "--vault-name", vault, "--body", source, "--archive-description", "by the CLI")
+    uploaded = aws(
+        "upload-archive", *ME, "--vault-name", vault, "--body", source, "--archive-description", "by the CLI"
+    )
     assert uploaded["checksum"] == tree_hash(source.read_bytes())
     archive = uploaded["archiveId"]
     parameters = json.dumps({"Type": "archive-retrieval", "ArchiveId": archive, "Tier": "Expedited"})
@@ -42,20 +44,39 @@ def test_one_archive_there_and_back(aws, wire, vault, tmp_path):
 
 def test_multipart_as_the_manual_shows_it(aws, wire, vault, tmp_path):
     body = mixed(2 * MIB + MIB // 2)
-    upload = aws("initiate-multipart-upload", *ME, "--vault-name", vault, "--part-size", MIB,
-                 "--archive-description", "in parts")["uploadId"]
+    upload = aws(
+        "initiate-multipart-upload", *ME, "--vault-name", vault, "--part-size", MIB, "--archive-description", "in parts"
+    )["uploadId"]
     for at in range(0, len(body), MIB):
         piece = tmp_path / "piece"
-        piece.write_bytes(body[at:at + MIB])
-        sent = aws("upload-multipart-part", *ME, "--vault-name", vault, f"--upload-id={upload}", "--body", piece,
-                   "--range", f"bytes {at}-{at + len(piece.read_bytes()) - 1}/*")
+        piece.write_bytes(body[at : at + MIB])
+        sent = aws(
+            "upload-multipart-part",
+            *ME,
+            "--vault-name",
+            vault,
+            f"--upload-id={upload}",
+            "--body",
+            piece,
+            "--range",
+            f"bytes {at}-{at + len(piece.read_bytes()) - 1}/*",
+        )
         assert sent["checksum"] == tree_hash(piece.read_bytes())
     listed = aws("list-parts", *ME, "--vault-name", vault, f"--upload-id={upload}")
     assert len(listed["Parts"]) == 3
     uploads = aws("list-multipart-uploads", *ME, "--vault-name", vault)
     assert [entry["MultipartUploadId"] for entry in uploads["UploadsList"]] == [upload]
-    done = aws("complete-multipart-upload", *ME, "--vault-name", vault, f"--upload-id={upload}",
-               "--archive-size", len(body), "--checksum", tree_hash(body))
+    done = aws(
+        "complete-multipart-upload",
+        *ME,
+        "--vault-name",
+        vault,
+        f"--upload-id={upload}",
+        "--archive-size",
+        len(body),
+        "--checksum",
+        tree_hash(body),
+    )
     assert wire.retrieve(vault, done["archiveId"]) == body
     other = aws("initiate-multipart-upload", *ME, "--vault-name", vault, "--part-size", MIB)["uploadId"]
     assert aws("abort-multipart-upload", *ME, "--vault-name", vault, f"--upload-id={other}") is None
@@ -65,8 +86,14 @@ def test_inventories(aws, wire, vault, tmp_path):
     archive = wire.upload_archive(vault, b"counted", "one, two")
     target = tmp_path / "inventory"
     for form, expected in (("JSON", '"ArchiveList":[{"ArchiveId":"%s"'), ("CSV", '\n%s,"one, two",')):
-        job = aws("initiate-job", *ME, "--vault-name", vault, "--job-parameters",
-                  json.dumps({"Type": "inventory-retrieval", "Format": form}))["jobId"]
+        job = aws(
+            "initiate-job",
+            *ME,
+            "--vault-name",
+            vault,
+            "--job-parameters",
+            json.dumps({"Type": "inventory-retrieval", "Format": form}),
+        )["jobId"]
         wire.finished_job(vault, job)
         aws("get-job-output", *ME, "--vault-name", vault, f"--job-id={job}", target)
         assert expected % archive in target.read_text()

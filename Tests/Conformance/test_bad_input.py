@@ -27,25 +27,36 @@ def nothing_else_happened(wire, vault):
 
 
 def parts(wire, vault, upload):
-    return [part["RangeInBytes"] for part in
-            wire.request("GET", f"/-/vaults/{vault}/multipart-uploads/{upload}").json["Parts"]]
+    return [
+        part["RangeInBytes"]
+        for part in wire.request("GET", f"/-/vaults/{vault}/multipart-uploads/{upload}").json["Parts"]
+    ]
 
 
 # Hashes
 
+
 @pytest.mark.parametrize("size", [10, MIB + 1])
 def test_a_wrong_tree_hash_names_both(wire, vault, size):
     body = incompressible(size)
-    assert_error(wire.post_archive(vault, body, tree=HASH), 400, BAD,
-                 f"Checksum mismatch: expected {HASH}, computed {tree_hash(body)}")
+    assert_error(
+        wire.post_archive(vault, body, tree=HASH),
+        400,
+        BAD,
+        f"Checksum mismatch: expected {HASH}, computed {tree_hash(body)}",
+    )
 
 
 @pytest.mark.parametrize("size", [10, MIB + 1])
 def test_a_wrong_linear_hash_is_an_invalid_signature(wire, vault, size):
     body = incompressible(size)
-    assert_error(wire.post_archive(vault, body, linear=HASH), 403, "InvalidSignatureException",
-                 "The value passed in as x-amz-content-sha256 does not match the computed payload hash. "
-                 f"Computed digest: {linear_hash(body)} expected hash: {HASH}")
+    assert_error(
+        wire.post_archive(vault, body, linear=HASH),
+        403,
+        "InvalidSignatureException",
+        "The value passed in as x-amz-content-sha256 does not match the computed payload hash. "
+        f"Computed digest: {linear_hash(body)} expected hash: {HASH}",
+    )
 
 
 def test_a_linear_hash_given_as_tree_hash_is_called_what_it_is(wire, vault):
@@ -57,13 +68,19 @@ def test_a_linear_hash_given_as_tree_hash_is_called_what_it_is(wire, vault):
 
 @pytest.mark.parametrize("value", ["", "abc", "Z" * 64, HASH + "0", HASH[:-1], tree_hash(b"x" * 20).upper()])
 def test_a_tree_hash_that_is_no_hash_is_refused(wire, vault, value):
-    answer = wire.request("POST", f"/-/vaults/{vault}/archives",
-                          [("x-amz-content-sha256", linear_hash(b"x" * 20)), ("x-amz-sha256-tree-hash", value)], b"x" * 20)
+    answer = wire.request(
+        "POST",
+        f"/-/vaults/{vault}/archives",
+        [("x-amz-content-sha256", linear_hash(b"x" * 20)), ("x-amz-sha256-tree-hash", value)],
+        b"x" * 20,
+    )
     assert answer.status == 400, answer
     assert answer.json["code"] in (BAD, "MissingParameterValueException")
 
 
-@pytest.mark.parametrize("value", ["abc", "Z" * 64, HASH + "0", "UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"])
+@pytest.mark.parametrize(
+    "value", ["abc", "Z" * 64, HASH + "0", "UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"]
+)
 def test_a_content_hash_that_is_no_hash_is_refused(wire, vault, value):
     answer = wire.post_archive(vault, b"body", linear=value)
     assert answer.status in (400, 403), answer
@@ -73,8 +90,12 @@ def test_a_content_hash_that_is_no_hash_is_refused(wire, vault, value):
 def test_wrong_hashes_of_parts_are_refused_and_the_part_is_not_there(wire, vault):
     upload = wire.initiate_upload(vault, 2 * MIB)
     body = incompressible(2 * MIB)
-    assert_error(wire.put_part(vault, upload, 0, body, tree=HASH), 400, BAD,
-                 f"Checksum mismatch: expected {HASH}, computed {tree_hash(body)}")
+    assert_error(
+        wire.put_part(vault, upload, 0, body, tree=HASH),
+        400,
+        BAD,
+        f"Checksum mismatch: expected {HASH}, computed {tree_hash(body)}",
+    )
     assert_error(wire.put_part(vault, upload, 0, body, linear=HASH), 403, "InvalidSignatureException")
     assert "linear SHA-256" in assert_error(wire.put_part(vault, upload, 0, body, tree=linear_hash(body)), 400, BAD)
     assert parts(wire, vault, upload) == []
@@ -90,14 +111,19 @@ def test_a_bad_part_does_not_replace_the_good_one(wire, vault):
 
 # Lengths
 
+
 def test_an_empty_archive_is_refused(wire, vault):
     assert_error(wire.post_archive(vault, b""), 400, BAD, "Invalid Content-Length: 0")
 
 
 @pytest.mark.parametrize("length", [4 * 1024 * MIB + 1, 38505164800, 2**63 - 1])
 def test_an_archive_above_four_gibibytes_is_refused_from_its_head(wire, vault, length):
-    head = wire.head("POST", f"/-/vaults/{vault}/archives",
-                     [("x-amz-content-sha256", HASH), ("x-amz-sha256-tree-hash", HASH)], length=length)
+    head = wire.head(
+        "POST",
+        f"/-/vaults/{vault}/archives",
+        [("x-amz-content-sha256", HASH), ("x-amz-sha256-tree-hash", HASH)],
+        length=length,
+    )
     with wire.connect() as connection:
         connection.send(head)
         assert_error(connection.read_answer(), 400, BAD, f"Invalid Content-Length: {length}")
@@ -105,8 +131,12 @@ def test_an_archive_above_four_gibibytes_is_refused_from_its_head(wire, vault, l
 
 @pytest.mark.parametrize("length", ["-1", "ten", "1.5", "+5", "5, 6", "99999999999999999999999999999"])
 def test_a_length_that_is_no_length_is_refused_or_the_connection_ends(wire, vault, length):
-    head = wire.head("POST", f"/-/vaults/{vault}/archives",
-                     [("x-amz-content-sha256", HASH), ("x-amz-sha256-tree-hash", HASH)], length=length)
+    head = wire.head(
+        "POST",
+        f"/-/vaults/{vault}/archives",
+        [("x-amz-content-sha256", HASH), ("x-amz-sha256-tree-hash", HASH)],
+        length=length,
+    )
     with wire.connect() as connection:
         connection.send(head)
         try:
@@ -116,9 +146,13 @@ def test_a_length_that_is_no_length_is_refused_or_the_connection_ends(wire, vaul
 
 
 def test_two_different_lengths_are_refused_or_the_connection_ends(wire, vault):
-    head = wire.head("POST", f"/-/vaults/{vault}/archives",
-                     [("x-amz-content-sha256", linear_hash(b"12345")), ("x-amz-sha256-tree-hash", tree_hash(b"12345"))],
-                     length=5, unsigned=[("Content-Length", "6")])
+    head = wire.head(
+        "POST",
+        f"/-/vaults/{vault}/archives",
+        [("x-amz-content-sha256", linear_hash(b"12345")), ("x-amz-sha256-tree-hash", tree_hash(b"12345"))],
+        length=5,
+        unsigned=[("Content-Length", "6")],
+    )
     with wire.connect() as connection:
         connection.send(head + b"12345")
         try:
@@ -130,17 +164,26 @@ def test_two_different_lengths_are_refused_or_the_connection_ends(wire, vault):
 def test_bytes_after_the_stated_length_are_not_part_of_the_archive(wire, vault, nothing_else_happened):
     body = b"exactly this"
     with wire.connect() as connection:
-        connection.send(wire.head("POST", f"/-/vaults/{vault}/archives",
-                                  [("x-amz-content-sha256", linear_hash(body)), ("x-amz-sha256-tree-hash", tree_hash(body))],
-                                  length=len(body)) + body + b"and a tail\r\n\r\n")
+        connection.send(
+            wire.head(
+                "POST",
+                f"/-/vaults/{vault}/archives",
+                [("x-amz-content-sha256", linear_hash(body)), ("x-amz-sha256-tree-hash", tree_hash(body))],
+                length=len(body),
+            )
+            + body
+            + b"and a tail\r\n\r\n"
+        )
         assert connection.read_answer().status == 201
     nothing_else_happened.append(len(body))
 
 
 # Ranges of parts
 
-@pytest.mark.parametrize("given, length", [
-    ("bytes 1-1048576/*", MIB), ("bytes 524288-1572863/*", MIB), ("bytes 100-199/*", 100)], ids=str)
+
+@pytest.mark.parametrize(
+    "given, length", [("bytes 1-1048576/*", MIB), ("bytes 524288-1572863/*", MIB), ("bytes 100-199/*", 100)], ids=str
+)
 def test_a_part_off_the_grid_is_refused(wire, vault, given, length):
     upload = wire.initiate_upload(vault, MIB)
     assert_error(wire.put_part(vault, upload, 0, bytes(length), content_range=given), 400, BAD)
@@ -154,28 +197,55 @@ def test_a_part_longer_than_the_part_size_is_refused(wire, vault):
     assert parts(wire, vault, upload) == []
 
 
-@pytest.mark.parametrize("given, length", [("bytes 0-99/*", 50), ("bytes 0-1048575/*", 100), ("bytes 0-9/*", 100)], ids=str)
+@pytest.mark.parametrize(
+    "given, length", [("bytes 0-99/*", 50), ("bytes 0-1048575/*", 100), ("bytes 0-9/*", 100)], ids=str
+)
 def test_a_range_that_is_not_as_long_as_the_body_is_refused(wire, vault, given, length):
     upload = wire.initiate_upload(vault, MIB)
-    assert_error(wire.put_part(vault, upload, 0, bytes(length), content_range=given), 400, BAD,
-                 f"Content-Range: {given} is incompatible with Content-Length: {length}")
+    assert_error(
+        wire.put_part(vault, upload, 0, bytes(length), content_range=given),
+        400,
+        BAD,
+        f"Content-Range: {given} is incompatible with Content-Length: {length}",
+    )
     assert parts(wire, vault, upload) == []
 
 
-@pytest.mark.parametrize("given", ["bytes 909994937-909994936/*", "bytes 5-4/*", "0-9/*", "bytes a-b/*", "bytes=0-9/*",
-                                   "bytes 0-9", "bytes */10", "bytes -9/*", "bytes 0-/*", "octets 0-9/*",
-                                   "bytes 0-99999999999999999999999999/*"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "bytes 909994937-909994936/*",
+        "bytes 5-4/*",
+        "0-9/*",
+        "bytes a-b/*",
+        "bytes=0-9/*",
+        "bytes 0-9",
+        "bytes */10",
+        "bytes -9/*",
+        "bytes 0-/*",
+        "octets 0-9/*",
+        "bytes 0-99999999999999999999999999/*",
+    ],
+)
 def test_a_range_that_is_no_range_is_refused(wire, vault, given):
     upload = wire.initiate_upload(vault, MIB)
-    assert_error(wire.put_part(vault, upload, 0, bytes(10), content_range=given), 400, BAD,
-                 re.compile(re.escape(f"Invalid Content-Range: {given}") + "|incompatible"))
+    assert_error(
+        wire.put_part(vault, upload, 0, bytes(10), content_range=given),
+        400,
+        BAD,
+        re.compile(re.escape(f"Invalid Content-Range: {given}") + "|incompatible"),
+    )
     assert parts(wire, vault, upload) == []
 
 
 def test_a_part_without_range_lacks_a_parameter(wire, vault):
     upload = wire.initiate_upload(vault, MIB)
-    answer = wire.request("PUT", f"/-/vaults/{vault}/multipart-uploads/{upload}",
-                          [("x-amz-content-sha256", linear_hash(b"x")), ("x-amz-sha256-tree-hash", tree_hash(b"x"))], b"x")
+    answer = wire.request(
+        "PUT",
+        f"/-/vaults/{vault}/multipart-uploads/{upload}",
+        [("x-amz-content-sha256", linear_hash(b"x")), ("x-amz-sha256-tree-hash", tree_hash(b"x"))],
+        b"x",
+    )
     assert_error(answer, 400, "MissingParameterValueException")
 
 
@@ -190,18 +260,27 @@ def test_the_last_part_has_number_ten_thousand(wire, vault):
     upload = wire.initiate_upload(vault, MIB)
     assert_no_content(wire.put_part(vault, upload, 9999 * MIB, b"the last one"))
     first = 10000 * MIB
-    assert_error(wire.put_part(vault, upload, first, b"one too many"), 400, BAD,
-                 "This is part number 10001 for the current multipart upload. It exceeds the limit of 10000 parts.")
+    assert_error(
+        wire.put_part(vault, upload, first, b"one too many"),
+        400,
+        BAD,
+        "This is part number 10001 for the current multipart upload. It exceeds the limit of 10000 parts.",
+    )
     assert parts(wire, vault, upload) == [f"{9999 * MIB}-{9999 * MIB + 11}"]
 
 
 def test_a_part_of_an_upload_never_begun_is_not_found(wire, vault):
     upload = "U" * 92
-    assert_error(wire.put_part(vault, upload, 0, b"x"), 404, "ResourceNotFoundException",
-                 f"The upload ID was not found: {upload}")
+    assert_error(
+        wire.put_part(vault, upload, 0, b"x"),
+        404,
+        "ResourceNotFoundException",
+        f"The upload ID was not found: {upload}",
+    )
 
 
 # Completion
+
 
 def three_parts(wire, vault, middle=MIB):
     bodies = [incompressible(MIB, 1), incompressible(middle, 2), incompressible(100, 3)]
@@ -212,7 +291,9 @@ def three_parts(wire, vault, middle=MIB):
 
 
 @pytest.mark.parametrize("difference", [-1, 1, -100, MIB, -2 * MIB])
-def test_a_completion_with_the_wrong_size_is_refused_and_can_be_corrected(wire, vault, nothing_else_happened, difference):
+def test_a_completion_with_the_wrong_size_is_refused_and_can_be_corrected(
+    wire, vault, nothing_else_happened, difference
+):
     upload, bodies = three_parts(wire, vault)
     whole = b"".join(bodies)
     assert_error(wire.complete_upload(vault, upload, len(whole) + difference, tree_hash(whole)), 400, BAD)
@@ -224,8 +305,9 @@ def test_a_completion_with_the_wrong_size_is_refused_and_can_be_corrected(wire, 
 def test_a_completion_with_the_wrong_tree_hash_is_refused_and_can_be_corrected(wire, vault, nothing_else_happened):
     upload, bodies = three_parts(wire, vault)
     whole = b"".join(bodies)
-    assert_error(wire.complete_upload(vault, upload, len(whole), HASH), 400, BAD,
-                 f"Invalid x-amz-sha256-tree-hash: {HASH}")
+    assert_error(
+        wire.complete_upload(vault, upload, len(whole), HASH), 400, BAD, f"Invalid x-amz-sha256-tree-hash: {HASH}"
+    )
     assert wire.complete_upload(vault, upload, len(whole), tree_hash(whole)).status == 201
     nothing_else_happened.append(len(whole))
 
@@ -281,25 +363,39 @@ def test_completing_an_upload_never_begun_is_not_found(wire, vault):
 
 # Descriptions and headers
 
+
 @pytest.mark.parametrize("description", ["d" * 1025, "tab\there", "\x7f", "caf\xe9", "\x01", "latin \xff"], ids=ascii)
 def test_a_description_outside_printable_ascii_or_too_long_is_refused(wire, vault, description):
     answer = wire.post_archive(vault, b"x", description)
     assert_bad_description(answer)
-    upload = wire.request("POST", f"/-/vaults/{vault}/multipart-uploads",
-                          [("x-amz-part-size", str(MIB)), ("x-amz-archive-description", description)])
+    upload = wire.request(
+        "POST",
+        f"/-/vaults/{vault}/multipart-uploads",
+        [("x-amz-part-size", str(MIB)), ("x-amz-archive-description", description)],
+    )
     assert_bad_description(upload)
 
 
 def assert_bad_description(answer):
     """Refused for the parameter, or already as broken HTTP; a non-ASCII header may also be signed differently."""
     assert (answer.status, answer.json["code"]) in [
-        (400, BAD), (400, "BadRequest"), (403, "InvalidSignatureException")], answer
+        (400, BAD),
+        (400, "BadRequest"),
+        (403, "InvalidSignatureException"),
+    ], answer
 
 
 def test_invalid_utf8_in_a_description_is_refused(wire, vault):
-    head = wire.head("POST", f"/-/vaults/{vault}/archives",
-                     [("x-amz-content-sha256", linear_hash(b"x")), ("x-amz-sha256-tree-hash", tree_hash(b"x")),
-                      ("x-amz-archive-description", "MARK")], length=1)
+    head = wire.head(
+        "POST",
+        f"/-/vaults/{vault}/archives",
+        [
+            ("x-amz-content-sha256", linear_hash(b"x")),
+            ("x-amz-sha256-tree-hash", tree_hash(b"x")),
+            ("x-amz-archive-description", "MARK"),
+        ],
+        length=1,
+    )
     with wire.connect() as connection:
         connection.send(head.replace(b"MARK", b"\xc3\x28\xa0\xa1") + b"x")
         try:
@@ -320,9 +416,14 @@ def test_a_nul_in_a_header_is_refused_or_the_connection_ends(wire, vault):
 
 # JSON
 
+
 def test_deeply_nested_json_is_refused(wire, vault):
-    for body in (b"[" * 100000, b'{"Type":' * 50000, b"[" * 5000 + b"]" * 5000,
-                 b'{"Type":"inventory-retrieval","x":' + b"[" * 200 + b"]" * 200 + b"}"):
+    for body in (
+        b"[" * 100000,
+        b'{"Type":' * 50000,
+        b"[" * 5000 + b"]" * 5000,
+        b'{"Type":"inventory-retrieval","x":' + b"[" * 200 + b"]" * 200 + b"}",
+    ):
         answer = wire.post_job(vault, body)
         assert answer.status == 400, answer
     assert wire.request("GET", f"/-/vaults/{vault}/jobs").json["JobList"] == []
@@ -342,14 +443,19 @@ def test_a_json_body_above_any_sensible_size_is_refused(wire, vault):
     assert wire.request("GET", f"/-/vaults/{vault}/jobs").json["JobList"] == []
 
 
-@pytest.mark.parametrize("body", [b'{"Type":"inventory-retrieval","Type":"archive-retrieval"}',
-                                  b'{"Type":"inventory-retrieval","Description":"\xff\xfe"}',
-                                  b'{"Type":"inventory-retrieval","Description":"\\ud800"}',
-                                  b'{"Type":"inventory-retrieval","Description":"nul\\u0000"}',
-                                  b'{"Type":"inventory-retrieval","InventoryRetrievalParameters":"x"}',
-                                  b'{"Type":"inventory-retrieval","InventoryRetrievalParameters":{"Limit":1.5}}',
-                                  b'{"Type":"inventory-retrieval","InventoryRetrievalParameters":{"Limit":[]}}',
-                                  b'{"Type":"inventory-retrieval","InventoryRetrievalParameters":{"Limit":-1e99}}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"Type":"inventory-retrieval","Type":"archive-retrieval"}',
+        b'{"Type":"inventory-retrieval","Description":"\xff\xfe"}',
+        b'{"Type":"inventory-retrieval","Description":"\\ud800"}',
+        b'{"Type":"inventory-retrieval","Description":"nul\\u0000"}',
+        b'{"Type":"inventory-retrieval","InventoryRetrievalParameters":"x"}',
+        b'{"Type":"inventory-retrieval","InventoryRetrievalParameters":{"Limit":1.5}}',
+        b'{"Type":"inventory-retrieval","InventoryRetrievalParameters":{"Limit":[]}}',
+        b'{"Type":"inventory-retrieval","InventoryRetrievalParameters":{"Limit":-1e99}}',
+    ],
+)
 def test_tricky_json_is_refused_and_makes_no_job(wire, vault, body):
     answer = wire.post_job(vault, body)
     assert answer.status == 400, answer
@@ -367,10 +473,14 @@ def test_an_enormous_inventory_limit_is_clamped_or_refused(wire, vault):
 
 # Half-way
 
+
 def post_head(wire, vault, body):
-    return wire.head("POST", f"/-/vaults/{vault}/archives",
-                     [("x-amz-content-sha256", linear_hash(body)), ("x-amz-sha256-tree-hash", tree_hash(body))],
-                     length=len(body))
+    return wire.head(
+        "POST",
+        f"/-/vaults/{vault}/archives",
+        [("x-amz-content-sha256", linear_hash(body)), ("x-amz-sha256-tree-hash", tree_hash(body))],
+        length=len(body),
+    )
 
 
 @pytest.mark.parametrize("sent", [0, 1, MIB, 3 * MIB - 1])
@@ -385,11 +495,18 @@ def test_a_body_that_disconnects_half_way_stores_nothing(wire, vault, sent):
 def test_a_part_that_disconnects_half_way_is_not_listed_and_can_be_sent_again(wire, vault):
     upload = wire.initiate_upload(vault, 2 * MIB)
     body = incompressible(2 * MIB)
-    head = wire.head("PUT", f"/-/vaults/{vault}/multipart-uploads/{upload}",
-                     [("x-amz-content-sha256", linear_hash(body)), ("x-amz-sha256-tree-hash", tree_hash(body)),
-                      ("Content-Range", f"bytes 0-{2 * MIB - 1}/*")], length=len(body))
+    head = wire.head(
+        "PUT",
+        f"/-/vaults/{vault}/multipart-uploads/{upload}",
+        [
+            ("x-amz-content-sha256", linear_hash(body)),
+            ("x-amz-sha256-tree-hash", tree_hash(body)),
+            ("Content-Range", f"bytes 0-{2 * MIB - 1}/*"),
+        ],
+        length=len(body),
+    )
     with wire.connect() as connection:
-        connection.send(head + body[:MIB + 77])
+        connection.send(head + body[: MIB + 77])
     time.sleep(0.2)
     assert parts(wire, vault, upload) == []
     assert wire.put_part(vault, upload, 0, body).status == 204

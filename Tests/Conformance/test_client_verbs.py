@@ -12,8 +12,13 @@ from Support.hashes import MIB, tree_hash
 @pytest.fixture
 def coldvault(server, tmp_path):
     """Runs a client verb as a user would: credentials and endpoint from the environment, JSON out."""
-    environment = {"AWS_ACCESS_KEY_ID": server.account.access_key, "AWS_SECRET_ACCESS_KEY": server.account.secret,
-                   "AWS_REGION": server.region, "AWS_ENDPOINT_URL_GLACIER": server.url, "HOME": str(tmp_path)}
+    environment = {
+        "AWS_ACCESS_KEY_ID": server.account.access_key,
+        "AWS_SECRET_ACCESS_KEY": server.account.secret,
+        "AWS_REGION": server.region,
+        "AWS_ENDPOINT_URL_GLACIER": server.url,
+        "HOME": str(tmp_path),
+    }
 
     def run(*arguments):
         result = server.command([*map(str, arguments), "--output", "json"], timeout=180, environment=environment)
@@ -52,8 +57,15 @@ def test_what_one_client_uploads_the_other_retrieves(coldvault, aws, wire, vault
     coldvault("archive", "retrieve", "--vault", vault, f"--archive-id={theirs}", "--output-file", tmp_path / "ours")
     assert (tmp_path / "ours").read_bytes() == source.read_bytes()
     ours = coldvault("archive", "upload", source, "--vault", vault)["ArchiveId"]
-    job = aws("initiate-job", "--account-id", "-", "--vault-name", vault, "--job-parameters",
-              json.dumps({"Type": "archive-retrieval", "ArchiveId": ours}))["jobId"]
+    job = aws(
+        "initiate-job",
+        "--account-id",
+        "-",
+        "--vault-name",
+        vault,
+        "--job-parameters",
+        json.dumps({"Type": "archive-retrieval", "ArchiveId": ours}),
+    )["jobId"]
     wire.finished_job(vault, job)
     aws("get-job-output", "--account-id", "-", "--vault-name", vault, f"--job-id={job}", tmp_path / "theirs")
     assert (tmp_path / "theirs").read_bytes() == source.read_bytes()

@@ -15,22 +15,40 @@ def test_an_error_is_three_strings(wire):
 
 
 def test_every_answer_has_its_own_request_identifier(wire):
-    seen = [wire.request("GET", target).header("x-amzn-RequestId") for target in ["/-/vaults", "/-/vaults/absent", "/x"] * 5]
+    seen = [
+        wire.request("GET", target).header("x-amzn-RequestId") for target in ["/-/vaults", "/-/vaults/absent", "/x"] * 5
+    ]
     assert all(REQUEST_ID.fullmatch(value) for value in seen)
     assert len(set(seen)) == len(seen)
 
 
-@pytest.mark.parametrize("method, target", [
-    ("GET", "/"), ("GET", "/vaults"), ("POST", "/vaults/x/archives"), ("GET", "/-"), ("GET", "/-/vaultz"),
-    ("PATCH", "/-/vaults/x"), ("POST", "/-/vaults/x"), ("GET", "/-/vaults/x/archives"), ("PUT", "/-/vaults/x/archives"),
-    ("GET", "/-/vaults/x/jobs/y/output/z"), ("GET", "/-/vaults/x/y")])
+@pytest.mark.parametrize(
+    "method, target",
+    [
+        ("GET", "/"),
+        ("GET", "/vaults"),
+        ("POST", "/vaults/x/archives"),
+        ("GET", "/-"),
+        ("GET", "/-/vaultz"),
+        ("PATCH", "/-/vaults/x"),
+        ("POST", "/-/vaults/x"),
+        ("GET", "/-/vaults/x/archives"),
+        ("PUT", "/-/vaults/x/archives"),
+        ("GET", "/-/vaults/x/jobs/y/output/z"),
+        ("GET", "/-/vaults/x/y"),
+    ],
+)
 def test_a_path_or_method_without_a_route_is_a_bad_request(wire, method, target):
     assert_error(wire.request(method, target), 400, "BadRequest")
 
 
 def test_a_missing_version_is_a_missing_parameter(wire):
-    assert_error(wire.request("GET", "/-/vaults", version=None), 400, "MissingParameterValueException",
-                 "Required parameter missing: API version")
+    assert_error(
+        wire.request("GET", "/-/vaults", version=None),
+        400,
+        "MissingParameterValueException",
+        "Required parameter missing: API version",
+    )
 
 
 def test_an_unknown_version_is_refused(wire):
@@ -45,8 +63,19 @@ def test_an_account_that_is_no_account_number_is_denied(wire, account):
     assert answer.json["code"] in ("AccessDeniedException", "InvalidParameterValueException", "BadRequest")
 
 
-@pytest.mark.parametrize("body", [b"not json", b"{", b'{"Type":"inventory-retrieval"', b'{"Type":"a"} trailing', b"[1,2",
-                                  b'{"Type": nope}', b"\xff\xfe", b'{"a":1,}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"not json",
+        b"{",
+        b'{"Type":"inventory-retrieval"',
+        b'{"Type":"a"} trailing',
+        b"[1,2",
+        b'{"Type": nope}',
+        b"\xff\xfe",
+        b'{"a":1,}',
+    ],
+)
 def test_a_body_that_is_not_json_is_a_serialization_error(wire, vault, body):
     assert_error(wire.post_job(vault, body), 400, "SerializationException")
 
@@ -55,8 +84,11 @@ def test_a_body_that_is_not_json_is_a_serialization_error(wire, vault, body):
 def test_json_that_is_no_object_is_refused(wire, vault, body):
     answer = wire.post_job(vault, body)
     assert answer.status == 400, answer
-    assert answer.json["code"] in ("SerializationException", "MissingParameterValueException",
-                                   "InvalidParameterValueException")
+    assert answer.json["code"] in (
+        "SerializationException",
+        "MissingParameterValueException",
+        "InvalidParameterValueException",
+    )
 
 
 def test_missing_tree_hash_headers_are_missing_parameters(wire, vault):
@@ -68,10 +100,18 @@ def test_missing_tree_hash_headers_are_missing_parameters(wire, vault):
 def test_completion_without_tree_hash_or_size_lacks_a_parameter(wire, vault):
     upload = wire.initiate_upload(vault, MIB)
     wire.put_part(vault, upload, 0, b"x")
-    assert_error(wire.complete_upload(vault, upload, 1, None), 400, "MissingParameterValueException",
-                 "Required parameter missing: x-amz-sha256-tree-hash")
-    assert_error(wire.complete_upload(vault, upload, None, "0" * 64), 400, "MissingParameterValueException",
-                 "Required parameter missing: x-amz-archive-size")
+    assert_error(
+        wire.complete_upload(vault, upload, 1, None),
+        400,
+        "MissingParameterValueException",
+        "Required parameter missing: x-amz-sha256-tree-hash",
+    )
+    assert_error(
+        wire.complete_upload(vault, upload, None, "0" * 64),
+        400,
+        "MissingParameterValueException",
+        "Required parameter missing: x-amz-archive-size",
+    )
 
 
 def test_boto3_sees_the_codes_as_its_own_exceptions(glacier, vault):

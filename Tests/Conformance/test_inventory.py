@@ -27,7 +27,7 @@ def inventory(wire, vault, **parameters):
 
 
 def csv_fields(line):
-    """One line in Glacier's own dialect: a quote inside quotes is written backslash + quote, backslashes stand alone."""
+    """One line in Glacier's own dialect: a quote inside quotes is backslash + quote, backslashes stand alone."""
     fields, at = [], 0
     while True:
         if at < len(line) and line[at] == '"':
@@ -51,8 +51,10 @@ def csv_fields(line):
 
 
 def test_the_json_form_has_its_members_in_the_documented_order(wire, server, vault):
-    bodies = {wire.upload_archive(vault, body, text): (body, text) for body, text in
-              [(b"first", "one"), (b"second", None), (b"x" * 3000000, 'comma, "quote"')]}
+    bodies = {
+        wire.upload_archive(vault, body, text): (body, text)
+        for body, text in [(b"first", "one"), (b"second", None), (b"x" * 3000000, 'comma, "quote"')]
+    }
     answer, _ = run(wire, vault)
     assert answer.header("Content-Type") == "application/json"
     assert answer.header("x-amz-sha256-tree-hash") is None
@@ -106,9 +108,16 @@ def test_an_inventory_job_is_described_with_its_parameters_and_size(wire, server
     assert (job["Action"], job["JobDescription"], job["StatusMessage"]) == ("InventoryRetrieval", "count", "Succeeded")
     assert job["InventorySizeInBytes"] == len(answer.body)
     assert job["InventoryRetrievalParameters"] == {
-        "EndDate": None, "Format": "JSON", "Limit": None, "Marker": None, "StartDate": None}
-    assert [job[name] for name in ("ArchiveId", "ArchiveSHA256TreeHash", "ArchiveSizeInBytes", "RetrievalByteRange",
-                                   "SHA256TreeHash")] == [None] * 5
+        "EndDate": None,
+        "Format": "JSON",
+        "Limit": None,
+        "Marker": None,
+        "StartDate": None,
+    }
+    assert [
+        job[name]
+        for name in ("ArchiveId", "ArchiveSHA256TreeHash", "ArchiveSizeInBytes", "RetrievalByteRange", "SHA256TreeHash")
+    ] == [None] * 5
     assert job["VaultARN"] == vault_arn(server, vault)
 
 
@@ -136,8 +145,10 @@ def test_start_is_inclusive_and_end_is_exclusive(make_server):
         archives.append(wire.upload_archive("v", bytes([value])))
         time.sleep(1.05)
     whole, _ = inventory(wire, "v")
-    dates = [next(entry["CreationDate"] for entry in whole["ArchiveList"] if entry["ArchiveId"] == archive)
-             for archive in archives]
+    dates = [
+        next(entry["CreationDate"] for entry in whole["ArchiveList"] if entry["ArchiveId"] == archive)
+        for archive in archives
+    ]
     assert len(set(dates)) == 3
 
     def between(**parameters):
@@ -155,7 +166,9 @@ def test_start_is_inclusive_and_end_is_exclusive(make_server):
 
 def test_a_window_without_archives_is_an_empty_inventory(wire, vault):
     wire.upload_archive(vault, b"now")
-    tomorrow = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    tomorrow = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)).strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )
     document, _ = inventory(wire, vault, InventoryRetrievalParameters={"StartDate": tomorrow})
     assert document["ArchiveList"] == []
 

@@ -8,12 +8,27 @@ import time
 import pytest
 
 from Support.bodies import compressible, incompressible, mixed
-from Support.checks import (MILLISECOND_DATE, assert_created, assert_document, assert_error, assert_no_content,
-                            is_identifier, vault_arn)
+from Support.checks import (
+    MILLISECOND_DATE,
+    assert_created,
+    assert_document,
+    assert_error,
+    assert_no_content,
+    is_identifier,
+    vault_arn,
+)
 from Support.hashes import MIB, combine_hex, tree_hash
 from Support.wire import Wire
 
-LIST_PARTS = ["MultipartUploadId", "VaultARN", "ArchiveDescription", "PartSizeInBytes", "CreationDate", "Parts", "Marker"]
+LIST_PARTS = [
+    "MultipartUploadId",
+    "VaultARN",
+    "ArchiveDescription",
+    "PartSizeInBytes",
+    "CreationDate",
+    "Parts",
+    "Marker",
+]
 UPLOAD = ["MultipartUploadId", "VaultARN", "ArchiveDescription", "PartSizeInBytes", "CreationDate"]
 
 
@@ -30,6 +45,7 @@ def not_found(answer, upload):
 
 
 # Initiate
+
 
 def test_initiating_answers_201_with_location_and_identifier(wire, server, vault):
     answer = wire.request("POST", f"/-/vaults/{vault}/multipart-uploads", [("x-amz-part-size", str(MIB))])
@@ -48,12 +64,18 @@ def test_every_power_of_two_from_one_mebibyte_to_four_gibibytes_is_a_part_size(w
 @pytest.mark.parametrize("size", ["0", "1", str(MIB // 2), str(MIB - 1), str(MIB + 1), str(3 * MIB), str(8192 * MIB)])
 def test_another_part_size_is_refused_with_the_rule(wire, vault, size):
     answer = wire.request("POST", f"/-/vaults/{vault}/multipart-uploads", [("x-amz-part-size", size)])
-    assert_error(answer, 400, "InvalidParameterValueException",
-                 f"Invalid part size: {size}. Part size must not be null, must be a power of two and be between "
-                 "1048576 and 4294967296 bytes.")
+    assert_error(
+        answer,
+        400,
+        "InvalidParameterValueException",
+        f"Invalid part size: {size}. Part size must not be null, must be a power of two and be between "
+        "1048576 and 4294967296 bytes.",
+    )
 
 
-@pytest.mark.parametrize("size", ["one", "-1048576", "1048576.0", "0x100000", "99999999999999999999999999", "1 048 576"])
+@pytest.mark.parametrize(
+    "size", ["one", "-1048576", "1048576.0", "0x100000", "99999999999999999999999999", "1 048 576"]
+)
 def test_a_part_size_that_is_no_number_is_refused(wire, vault, size):
     answer = wire.request("POST", f"/-/vaults/{vault}/multipart-uploads", [("x-amz-part-size", size)])
     assert_error(answer, 400, "InvalidParameterValueException")
@@ -66,6 +88,7 @@ def test_a_missing_part_size_is_refused(wire, vault):
 
 
 # Parts and their list
+
 
 def test_a_part_answers_204_with_its_tree_hash(wire, vault):
     upload = wire.initiate_upload(vault, 2 * MIB)
@@ -89,7 +112,12 @@ def test_listed_parts_are_in_order_of_their_ranges_however_they_came(wire, serve
     assert document["Marker"] is None
     assert [list(part) for part in document["Parts"]] == [["RangeInBytes", "SHA256TreeHash"]] * 5
     assert [part["RangeInBytes"] for part in document["Parts"]] == [
-        "0-1048575", "1048576-2097151", "2097152-3145727", "3145728-4194303", "4194304-4194307"]
+        "0-1048575",
+        "1048576-2097151",
+        "2097152-3145727",
+        "3145728-4194303",
+        "4194304-4194307",
+    ]
     assert [part["SHA256TreeHash"] for part in document["Parts"]] == [tree_hash(body) for body in bodies]
 
 
@@ -108,14 +136,18 @@ def test_the_last_part_may_be_sent_again_with_another_length(wire, vault):
     for body in (b"a long last part", b"short", b"longer than the one before"):
         assert wire.put_part(vault, upload, 0, body).status == 204
         assert list_parts(wire, vault, upload)["Parts"] == [
-            {"RangeInBytes": f"0-{len(body) - 1}", "SHA256TreeHash": tree_hash(body)}]
+            {"RangeInBytes": f"0-{len(body) - 1}", "SHA256TreeHash": tree_hash(body)}
+        ]
     answer = wire.complete_upload(vault, upload, len(body), tree_hash(body))
     assert wire.retrieve(vault, answer.header("x-amz-archive-id")) == body
 
 
 def test_open_uploads_are_listed_until_they_are_completed_or_aborted(wire, server, vault):
-    plain, described, aborted = (wire.initiate_upload(vault, MIB), wire.initiate_upload(vault, 4 * MIB, "words"),
-                                 wire.initiate_upload(vault, MIB))
+    plain, described, aborted = (
+        wire.initiate_upload(vault, MIB),
+        wire.initiate_upload(vault, 4 * MIB, "words"),
+        wire.initiate_upload(vault, MIB),
+    )
     wire.request("DELETE", upload_path(vault, aborted))
     document = assert_document(wire.request("GET", f"/-/vaults/{vault}/multipart-uploads"), ["Marker", "UploadsList"])
     uploads = {entry["MultipartUploadId"]: entry for entry in document["UploadsList"]}
@@ -134,15 +166,26 @@ def test_open_uploads_are_listed_until_they_are_completed_or_aborted(wire, serve
 
 # Completion and abortion
 
-@pytest.mark.parametrize("size, part_size", [(1, MIB), (MIB, MIB), (MIB + 1, MIB), (5 * MIB, 2 * MIB),
-                                             (7 * MIB + 3, 4 * MIB), (3 * MIB, 4 * MIB), (9 * MIB, MIB)])
+
+@pytest.mark.parametrize(
+    "size, part_size",
+    [
+        (1, MIB),
+        (MIB, MIB),
+        (MIB + 1, MIB),
+        (5 * MIB, 2 * MIB),
+        (7 * MIB + 3, 4 * MIB),
+        (3 * MIB, 4 * MIB),
+        (9 * MIB, MIB),
+    ],
+)
 @pytest.mark.parametrize("make", [incompressible, compressible, mixed], ids=lambda make: make.__name__)
 def test_a_completed_upload_comes_back_whole(wire, server, vault, size, part_size, make):
     body = make(size)
     upload = wire.initiate_upload(vault, part_size)
     hashes = []
     for at in range(0, size, part_size):
-        hashes.append(wire.put_part(vault, upload, at, body[at:at + part_size]).header("x-amz-sha256-tree-hash"))
+        hashes.append(wire.put_part(vault, upload, at, body[at : at + part_size]).header("x-amz-sha256-tree-hash"))
     assert combine_hex(hashes) == tree_hash(body)
     answer = wire.complete_upload(vault, upload, size, tree_hash(body))
     assert_created(answer)
@@ -159,7 +202,7 @@ def test_parts_sent_in_parallel_and_out_of_order_make_the_same_archive(wire, vau
     starts = list(range(0, len(body), MIB))
     random.Random(7).shuffle(starts)
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda at: wire.put_part(vault, upload, at, body[at:at + MIB]), starts))
+        answers = list(pool.map(lambda at: wire.put_part(vault, upload, at, body[at : at + MIB]), starts))
     assert {answer.status for answer in answers} == {204}
     answer = wire.complete_upload(vault, upload, len(body), tree_hash(body))
     assert wire.retrieve(vault, answer.header("x-amz-archive-id")) == body
@@ -219,18 +262,21 @@ def test_an_upload_at_rest_expires_and_one_in_use_does_not(make_server):
 
 # The clients' own calls
 
+
 def test_boto3_client_uploads_in_parts(glacier, wire, vault):
     body = mixed(5 * MIB + 9)
     upload = glacier.initiate_multipart_upload(vaultName=vault, partSize=str(2 * MIB), archiveDescription="b3")
     for at in range(0, len(body), 2 * MIB):
-        piece = body[at:at + 2 * MIB]
-        sent = glacier.upload_multipart_part(vaultName=vault, uploadId=upload["uploadId"], body=piece,
-                                             range=f"bytes {at}-{at + len(piece) - 1}/*")
+        piece = body[at : at + 2 * MIB]
+        sent = glacier.upload_multipart_part(
+            vaultName=vault, uploadId=upload["uploadId"], body=piece, range=f"bytes {at}-{at + len(piece) - 1}/*"
+        )
         assert sent["checksum"] == tree_hash(piece)
     listed = glacier.list_parts(vaultName=vault, uploadId=upload["uploadId"])
     assert len(listed["Parts"]) == 3
-    done = glacier.complete_multipart_upload(vaultName=vault, uploadId=upload["uploadId"], archiveSize=str(len(body)),
-                                             checksum=tree_hash(body))
+    done = glacier.complete_multipart_upload(
+        vaultName=vault, uploadId=upload["uploadId"], archiveSize=str(len(body)), checksum=tree_hash(body)
+    )
     assert done["checksum"] == tree_hash(body)
     assert wire.retrieve(vault, done["archiveId"]) == body
 

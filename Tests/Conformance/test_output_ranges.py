@@ -34,7 +34,8 @@ class Retrieved:
     def job(self, first=0, last=SIZE - 1):
         if (first, last) not in self.jobs:
             self.jobs[first, last] = self.wire.succeeded_job(
-                "ranges", Type="archive-retrieval", ArchiveId=self.archive, RetrievalByteRange=f"{first}-{last}")
+                "ranges", Type="archive-retrieval", ArchiveId=self.archive, RetrievalByteRange=f"{first}-{last}"
+            )
         return self.jobs[first, last]
 
     def read(self, byte_range=None, first=0, last=SIZE - 1):
@@ -73,16 +74,31 @@ def test_the_whole_output_is_200_with_its_tree_hash(retrieved):
 def test_the_published_range_hashes_are_sent(retrieved, mebibytes):
     first, last = int(mebibytes[0] * MIB), int(mebibytes[1] * MIB) - 1
     answer = retrieved.read(f"bytes={first}-{last}")
-    assert_partial(answer, BODY[first:last + 1], first, SIZE, True)
+    assert_partial(answer, BODY[first : last + 1], first, SIZE, True)
     assert answer.header("x-amz-sha256-tree-hash") == VECTORS[mebibytes]
 
 
-@pytest.mark.parametrize("first, last", [
-    (MIB, 3 * MIB - 1), (0, 3 * MIB - 1), (MIB, SIZE - 1), (2 * MIB, SIZE - 1), (0, 0), (1, MIB), (0, MIB - 2),
-    (SIZE - 1, SIZE - 1), (5 * MIB + 7, 5 * MIB + 7), (MIB - 1, MIB), (6 * MIB, SIZE - 2), (16383, 16384), (3, SIZE - 4)])
+@pytest.mark.parametrize(
+    "first, last",
+    [
+        (MIB, 3 * MIB - 1),
+        (0, 3 * MIB - 1),
+        (MIB, SIZE - 1),
+        (2 * MIB, SIZE - 1),
+        (0, 0),
+        (1, MIB),
+        (0, MIB - 2),
+        (SIZE - 1, SIZE - 1),
+        (5 * MIB + 7, 5 * MIB + 7),
+        (MIB - 1, MIB),
+        (6 * MIB, SIZE - 2),
+        (16383, 16384),
+        (3, SIZE - 4),
+    ],
+)
 def test_a_range_that_is_no_node_of_the_tree_has_no_hash(retrieved, first, last):
     assert not is_tree_hash_aligned(first, last, SIZE)
-    assert_partial(retrieved.read(f"bytes={first}-{last}"), BODY[first:last + 1], first, SIZE, False)
+    assert_partial(retrieved.read(f"bytes={first}-{last}"), BODY[first : last + 1], first, SIZE, False)
 
 
 @pytest.mark.parametrize("first", [0, MIB, 4 * MIB, 6 * MIB, SIZE - 1])
@@ -97,8 +113,9 @@ def test_an_open_ended_range_reaches_the_end(retrieved, first):
     assert_partial(answer, BODY[first:], first, SIZE, is_tree_hash_aligned(first, SIZE - 1, SIZE))
 
 
-@pytest.mark.parametrize("byte_range", [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE + 1}", "bytes=10-9",
-                                        "bytes=99999999999999999999999-"])
+@pytest.mark.parametrize(
+    "byte_range", [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE + 1}", "bytes=10-9", "bytes=99999999999999999999999-"]
+)
 def test_an_unsatisfiable_range_is_refused(retrieved, byte_range):
     assert_error(retrieved.read(byte_range), 400, "InvalidParameterValueException")
 
@@ -112,8 +129,10 @@ def test_a_malformed_range_never_gives_wrong_bytes(retrieved, byte_range):
         assert_error(answer, 400, "InvalidParameterValueException")
 
 
-@pytest.mark.parametrize("start, end", [(2 * MIB, 4 * MIB), (4 * MIB, SIZE), (6 * MIB, SIZE), (MIB, 3 * MIB),
-                                        (MIB, SIZE), (3 * MIB, 4 * MIB)])
+@pytest.mark.parametrize(
+    "start, end",
+    [(2 * MIB, 4 * MIB), (4 * MIB, SIZE), (6 * MIB, SIZE), (MIB, 3 * MIB), (MIB, SIZE), (3 * MIB, 4 * MIB)],
+)
 def test_a_download_range_is_relative_to_the_retrieved_range(retrieved, start, end):
     expected = BODY[start:end]
     job_aligned = is_tree_hash_aligned(start, end - 1, SIZE)

@@ -38,9 +38,22 @@ class Populated:
         return {
             "ListVaults": ("/-/vaults", "VaultList", "VaultName", self.vaults, 10, True),
             "ListJobs": ("/-/vaults/v000/jobs", "JobList", "JobId", self.jobs, 50, False),
-            "ListMultipartUploads": ("/-/vaults/v000/multipart-uploads", "UploadsList", "MultipartUploadId",
-                                     self.uploads, 50, False),
-            "ListParts": (f"/-/vaults/v000/multipart-uploads/{self.upload}", "Parts", "RangeInBytes", self.ranges, 50, True),
+            "ListMultipartUploads": (
+                "/-/vaults/v000/multipart-uploads",
+                "UploadsList",
+                "MultipartUploadId",
+                self.uploads,
+                50,
+                False,
+            ),
+            "ListParts": (
+                f"/-/vaults/v000/multipart-uploads/{self.upload}",
+                "Parts",
+                "RangeInBytes",
+                self.ranges,
+                50,
+                True,
+            ),
         }
 
 
@@ -110,17 +123,22 @@ def test_unknown_query_parameters_are_ignored(populated):
     assert populated.wire.request("GET", "/-/vaults?unknown=1").status == 200
 
 
-@pytest.mark.parametrize("name, operation, member, arguments", [
-    ("ListVaults", "list_vaults", "VaultList", {}),
-    ("ListJobs", "list_jobs", "JobList", {"vaultName": "v000"}),
-    ("ListMultipartUploads", "list_multipart_uploads", "UploadsList", {"vaultName": "v000"}),
-    ("ListParts", "list_parts", "Parts", {"vaultName": "v000"}),
-])
+@pytest.mark.parametrize(
+    "name, operation, member, arguments",
+    [
+        ("ListVaults", "list_vaults", "VaultList", {}),
+        ("ListJobs", "list_jobs", "JobList", {"vaultName": "v000"}),
+        ("ListMultipartUploads", "list_multipart_uploads", "UploadsList", {"vaultName": "v000"}),
+        ("ListParts", "list_parts", "Parts", {"vaultName": "v000"}),
+    ],
+)
 def test_boto3_paginators_see_every_item_once(populated, name, operation, member, arguments):
     _, _, key, expected, *_ = populated.lists()[name]
     if name == "ListParts":
         arguments = {**arguments, "uploadId": populated.upload}
     for config in ({}, {"PageSize": 9}):
         paginator = boto_client(populated.server).get_paginator(operation)
-        items = [item[key] for page in paginator.paginate(PaginationConfig=config, **arguments) for item in page[member]]
+        items = [
+            item[key] for page in paginator.paginate(PaginationConfig=config, **arguments) for item in page[member]
+        ]
         assert len(items) == COUNT and set(items) == set(expected)

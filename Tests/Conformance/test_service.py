@@ -31,10 +31,25 @@ def test_init_makes_private_folders_and_keys_and_prints_the_secrets_once(make_se
 def test_init_never_overwrites(make_server):
     server = make_server("init-again", start=False)
     key = server.root_key_file.read_bytes()
-    again = ["init", "--data-dir", str(server.data_dir), "--root-key-file", str(server.root_key_file), "--output", "json"]
+    again = [
+        "init",
+        "--data-dir",
+        str(server.data_dir),
+        "--root-key-file",
+        str(server.root_key_file),
+        "--output",
+        "json",
+    ]
     assert server.command(again, check=False).returncode != 0
-    elsewhere = ["init", "--data-dir", str(server.folder / "other"), "--root-key-file", str(server.root_key_file),
-                 "--output", "json"]
+    elsewhere = [
+        "init",
+        "--data-dir",
+        str(server.folder / "other"),
+        "--root-key-file",
+        str(server.root_key_file),
+        "--output",
+        "json",
+    ]
     server.command(elsewhere, check=False)
     assert server.root_key_file.read_bytes() == key, "an existing root key may be used, never replaced"
 
@@ -48,7 +63,9 @@ def test_init_takes_an_account_number_and_a_region(work_dir):
         server.start()
         wire = Wire(server)
         wire.create_vault("v")
-        assert wire.request("GET", "/-/vaults/v").json["VaultARN"] == "arn:aws:glacier:eu-central-1:123456789012:vaults/v"
+        assert (
+            wire.request("GET", "/-/vaults/v").json["VaultARN"] == "arn:aws:glacier:eu-central-1:123456789012:vaults/v"
+        )
     finally:
         server.dispose()
 
@@ -58,15 +75,39 @@ def test_a_wrong_root_key_is_refused_at_the_start(make_server):
     for content in (os.urandom(32), os.urandom(31), b"", b"\0" * 32 + b"\n"):
         server.root_key_file.chmod(0o600)
         server.root_key_file.write_bytes(content)
-        result = server.command(["serve", "--data-dir", str(server.data_dir), "--root-key-file",
-                                 str(server.root_key_file), "--listen", "127.0.0.1:0"], check=False, timeout=30)
+        result = server.command(
+            [
+                "serve",
+                "--data-dir",
+                str(server.data_dir),
+                "--root-key-file",
+                str(server.root_key_file),
+                "--listen",
+                "127.0.0.1:0",
+            ],
+            check=False,
+            timeout=30,
+        )
         assert result.returncode != 0 and "listening" not in result.stdout
 
 
 def test_a_second_process_on_the_same_data_directory_is_refused(make_server):
     server = make_server("second")
-    result = server.command(["serve", "--data-dir", str(server.data_dir), "--root-key-file", str(server.root_key_file),
-                             "--listen", "127.0.0.1:0", "--operator-listen", "off"], check=False, timeout=30)
+    result = server.command(
+        [
+            "serve",
+            "--data-dir",
+            str(server.data_dir),
+            "--root-key-file",
+            str(server.root_key_file),
+            "--listen",
+            "127.0.0.1:0",
+            "--operator-listen",
+            "off",
+        ],
+        check=False,
+        timeout=30,
+    )
     assert result.returncode != 0 and "listening" not in result.stdout
     assert Wire(server).request("GET", "/-/vaults").status == 200
 
@@ -78,8 +119,19 @@ def test_a_newer_data_format_is_refused(make_server):
     document["version"] += 1
     path.chmod(0o600)
     path.write_text(json.dumps(document))
-    result = server.command(["serve", "--data-dir", str(server.data_dir), "--root-key-file", str(server.root_key_file),
-                             "--listen", "127.0.0.1:0"], check=False, timeout=30)
+    result = server.command(
+        [
+            "serve",
+            "--data-dir",
+            str(server.data_dir),
+            "--root-key-file",
+            str(server.root_key_file),
+            "--listen",
+            "127.0.0.1:0",
+        ],
+        check=False,
+        timeout=30,
+    )
     assert result.returncode != 0 and "listening" not in result.stdout
 
 
@@ -129,8 +181,21 @@ def test_health_and_metrics_are_on_the_operator_listener_only(make_server):
 
 def test_a_bad_setting_is_named_with_its_value(make_server):
     server = make_server("settings", start=False)
-    result = server.command(["serve", "--data-dir", str(server.data_dir), "--root-key-file", str(server.root_key_file),
-                             "--listen", "127.0.0.1:0", "--retrieval-delay", "standard=soon"], check=False, timeout=30)
+    result = server.command(
+        [
+            "serve",
+            "--data-dir",
+            str(server.data_dir),
+            "--root-key-file",
+            str(server.root_key_file),
+            "--listen",
+            "127.0.0.1:0",
+            "--retrieval-delay",
+            "standard=soon",
+        ],
+        check=False,
+        timeout=30,
+    )
     assert result.returncode != 0
     assert "soon" in result.stderr + result.stdout and "delay" in (result.stderr + result.stdout).lower()
 

@@ -22,12 +22,17 @@ EXPECT = ("Expect", "100-continue")
 def archive_head(wire, vault, body=None, length=None, **options):
     """The head of an UploadArchive: of `body`, or of `length` bytes that nobody has seen."""
     hashes = (linear_hash(body), tree_hash(body)) if body is not None else (HASH, HASH)
-    return wire.head("POST", f"/-/vaults/{vault}/archives",
-                     [("x-amz-content-sha256", hashes[0]), ("x-amz-sha256-tree-hash", hashes[1])],
-                     length=len(body) if body is not None else length, **options)
+    return wire.head(
+        "POST",
+        f"/-/vaults/{vault}/archives",
+        [("x-amz-content-sha256", hashes[0]), ("x-amz-sha256-tree-hash", hashes[1])],
+        length=len(body) if body is not None else length,
+        **options,
+    )
 
 
 # Expect: 100-continue
+
 
 def test_a_good_head_gets_100_and_then_the_upload_its_answer(wire, vault):
     body = incompressible(2 * MIB)
@@ -41,9 +46,17 @@ def test_a_good_head_gets_100_and_then_the_upload_its_answer(wire, vault):
 def test_a_good_part_gets_100_and_then_204(wire, vault):
     upload = wire.initiate_upload(vault, MIB)
     body = incompressible(MIB)
-    head = wire.head("PUT", f"/-/vaults/{vault}/multipart-uploads/{upload}",
-                     [("x-amz-content-sha256", linear_hash(body)), ("x-amz-sha256-tree-hash", tree_hash(body)),
-                      ("Content-Range", f"bytes 0-{MIB - 1}/*")], length=MIB, unsigned=[EXPECT])
+    head = wire.head(
+        "PUT",
+        f"/-/vaults/{vault}/multipart-uploads/{upload}",
+        [
+            ("x-amz-content-sha256", linear_hash(body)),
+            ("x-amz-sha256-tree-hash", tree_hash(body)),
+            ("Content-Range", f"bytes 0-{MIB - 1}/*"),
+        ],
+        length=MIB,
+        unsigned=[EXPECT],
+    )
     with wire.connect() as connection:
         connection.send(head)
         assert connection.read_head().status == 100
@@ -60,26 +73,62 @@ def test_a_small_json_body_that_expects_gets_100_too(wire, vault):
         assert connection.read_answer().status == 202
 
 
-@pytest.mark.parametrize("target, headers, options, status, code", [
-    ("archives", [], {"secret": "w" * 40}, 403, "InvalidSignatureException"),
-    ("archives", [], {"access_key": "AKIAUNKNOWNUNKNOWN00"}, 400, "UnrecognizedClientException"),
-    ("archives", [], {"sign": False}, 400, "MissingAuthenticationTokenException"),
-    ("archives", [], {"version": None}, 400, "MissingParameterValueException"),
-    ("archives", [], {"length": 0}, 400, "InvalidParameterValueException"),
-    ("archives", [], {"length": 5 * 1024 * MIB}, 400, "InvalidParameterValueException"),
-    ("multipart-uploads/" + "U" * 92, [("Content-Range", "bytes 0-1048575/*")], {}, 404, "ResourceNotFoundException"),
-    ("multipart-uploads/UPLOAD", [("Content-Range", "bytes 1-1048576/*")], {}, 400, "InvalidParameterValueException"),
-    ("multipart-uploads/UPLOAD", [("Content-Range", "bytes 0-99/*")], {}, 400, "InvalidParameterValueException"),
-    ("multipart-uploads/UPLOAD", [("Content-Range", f"bytes 0-{2 * MIB - 1}/*")], {"length": 2 * MIB}, 400,
-     "InvalidParameterValueException"),
-], ids=["secret", "key", "unsigned", "version", "empty", "too-large", "no-upload", "off-grid", "range-length", "too-long"])
+@pytest.mark.parametrize(
+    "target, headers, options, status, code",
+    [
+        ("archives", [], {"secret": "w" * 40}, 403, "InvalidSignatureException"),
+        ("archives", [], {"access_key": "AKIAUNKNOWNUNKNOWN00"}, 400, "UnrecognizedClientException"),
+        ("archives", [], {"sign": False}, 400, "MissingAuthenticationTokenException"),
+        ("archives", [], {"version": None}, 400, "MissingParameterValueException"),
+        ("archives", [], {"length": 0}, 400, "InvalidParameterValueException"),
+        ("archives", [], {"length": 5 * 1024 * MIB}, 400, "InvalidParameterValueException"),
+        (
+            "multipart-uploads/" + "U" * 92,
+            [("Content-Range", "bytes 0-1048575/*")],
+            {},
+            404,
+            "ResourceNotFoundException",
+        ),
+        (
+            "multipart-uploads/UPLOAD",
+            [("Content-Range", "bytes 1-1048576/*")],
+            {},
+            400,
+            "InvalidParameterValueException",
+        ),
+        ("multipart-uploads/UPLOAD", [("Content-Range", "bytes 0-99/*")], {}, 400, "InvalidParameterValueException"),
+        (
+            "multipart-uploads/UPLOAD",
+            [("Content-Range", f"bytes 0-{2 * MIB - 1}/*")],
+            {"length": 2 * MIB},
+            400,
+            "InvalidParameterValueException",
+        ),
+    ],
+    ids=[
+        "secret",
+        "key",
+        "unsigned",
+        "version",
+        "empty",
+        "too-large",
+        "no-upload",
+        "off-grid",
+        "range-length",
+        "too-long",
+    ],
+)
 def test_a_bad_head_gets_its_final_answer_without_100(wire, vault, target, headers, options, status, code):
     if "UPLOAD" in target and "U" * 92 not in target:
         target = target.replace("UPLOAD", wire.initiate_upload(vault, MIB))
     method = "PUT" if target.startswith("multipart") else "POST"
-    head = wire.head(method, f"/-/vaults/{vault}/{target}",
-                     [("x-amz-content-sha256", HASH), ("x-amz-sha256-tree-hash", HASH), *headers],
-                     **{"length": MIB, **options}, unsigned=[EXPECT])
+    head = wire.head(
+        method,
+        f"/-/vaults/{vault}/{target}",
+        [("x-amz-content-sha256", HASH), ("x-amz-sha256-tree-hash", HASH), *headers],
+        **{"length": MIB, **options},
+        unsigned=[EXPECT],
+    )
     with wire.connect(timeout=10) as connection:
         connection.send(head)
         answer = connection.read_answer(skip_informational=False)
@@ -93,6 +142,7 @@ def test_a_missing_vault_gets_its_final_answer_without_100(wire):
 
 
 # Early refusal
+
 
 @pytest.mark.parametrize("vault_exists", [True, False], ids=["bad-signature", "no-vault"])
 def test_a_large_body_refused_early_is_not_read_to_its_end(wire, vault, vault_exists):
@@ -126,6 +176,7 @@ def test_boto3_sees_an_early_refusal_as_the_service_error(glacier):
 
 
 # Stalls
+
 
 def test_a_body_that_stalls_gets_408_or_a_closed_connection(make_server):
     wire = Wire(make_server("stall", settings={"body-stall-timeout": "2s"}))
@@ -208,6 +259,7 @@ def test_more_uploads_than_the_memory_budget_holds_wait_their_turn(make_server):
 
 # Connections
 
+
 def test_a_connection_is_used_again_after_errors(wire, vault):
     with wire.connect() as connection:
         for target, status in [("/-/vaults/absent", 404), (f"/-/vaults/{vault}", 200), ("/x", 400), ("/-/vaults", 200)]:
@@ -255,14 +307,18 @@ def test_connection_close_is_honoured(wire, vault):
 
 def test_a_chunked_upload_is_stored_or_told_to_state_its_length(wire, vault):
     body = incompressible(MIB + 10)
-    head = wire.head("POST", f"/-/vaults/{vault}/archives",
-                     [("x-amz-content-sha256", linear_hash(body)), ("x-amz-sha256-tree-hash", tree_hash(body))],
-                     length=None, unsigned=[("Transfer-Encoding", "chunked")])
+    head = wire.head(
+        "POST",
+        f"/-/vaults/{vault}/archives",
+        [("x-amz-content-sha256", linear_hash(body)), ("x-amz-sha256-tree-hash", tree_hash(body))],
+        length=None,
+        unsigned=[("Transfer-Encoding", "chunked")],
+    )
     with wire.connect() as connection:
         try:
             connection.send(head)
             for at in range(0, len(body), 100000):
-                piece = body[at:at + 100000]
+                piece = body[at : at + 100000]
                 connection.send(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
             connection.send(b"0\r\n\r\n")
         except OSError:
@@ -277,15 +333,23 @@ def test_a_chunked_upload_is_stored_or_told_to_state_its_length(wire, vault):
 
 def test_a_chunked_json_body_is_read_or_refused(wire, vault):
     body = b'{"Type":"inventory-retrieval"}'
-    head = wire.head("POST", f"/-/vaults/{vault}/jobs", payload_hash=linear_hash(body), length=None,
-                     unsigned=[("Transfer-Encoding", "chunked")])
+    head = wire.head(
+        "POST",
+        f"/-/vaults/{vault}/jobs",
+        payload_hash=linear_hash(body),
+        length=None,
+        unsigned=[("Transfer-Encoding", "chunked")],
+    )
     with wire.connect() as connection:
         connection.send(head + f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n")
         assert connection.read_answer().status in (202, 400, 411)
 
 
-@pytest.mark.parametrize("headers", [[("x-large", "y" * (1 << 20))], [(f"x-{index}", "z") for index in range(5000)]],
-                         ids=["one-huge", "very-many"])
+@pytest.mark.parametrize(
+    "headers",
+    [[("x-large", "y" * (1 << 20))], [(f"x-{index}", "z") for index in range(5000)]],
+    ids=["one-huge", "very-many"],
+)
 def test_huge_headers_are_refused_or_the_connection_ends(wire, vault, headers):
     with wire.connect() as connection:
         try:
@@ -297,9 +361,19 @@ def test_huge_headers_are_refused_or_the_connection_ends(wire, vault, headers):
     assert wire.request("GET", f"/-/vaults/{vault}").status == 200
 
 
-@pytest.mark.parametrize("noise", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET\r\n\r\n", b"\r\n\r\n\r\n\r\n",
-                                   b"GET / HTTP/9.9\r\n\r\n", b"\x00" * 1000, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-                                   b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"], ids=ascii)
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET\r\n\r\n",
+        b"\r\n\r\n\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\x00" * 1000,
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=ascii,
+)
 def test_noise_harms_nobody(wire, vault, noise):
     with wire.connect(timeout=5) as connection:
         connection.send(noise)
@@ -341,12 +415,32 @@ def test_a_graceful_stop_finishes_the_upload_in_flight(make_server):
 
 # TLS
 
+
 @pytest.fixture(scope="module")
 def certificate(work_dir):
     key, pem = work_dir / "tls.key", work_dir / "tls.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", pem],
-                   check=True, capture_output=True)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            "-keyout",
+            key,
+            "-out",
+            pem,
+        ],
+        check=True,
+        capture_output=True,
+    )
     return types.SimpleNamespace(certificate=pem, key=key)
 
 
@@ -365,8 +459,9 @@ def test_boto3_works_over_https_with_a_private_certificate(tls_server):
 
 
 def test_a_client_that_does_not_know_the_certificate_refuses_it(tls_server, monkeypatch):
-    client = boto_client(types.SimpleNamespace(account=tls_server.account, region=tls_server.region, tls=None,
-                                               url=tls_server.url))
+    client = boto_client(
+        types.SimpleNamespace(account=tls_server.account, region=tls_server.region, tls=None, url=tls_server.url)
+    )
     with pytest.raises(botocore.exceptions.SSLError):
         client.list_vaults()
 
@@ -386,13 +481,27 @@ def test_expect_works_over_https(tls_server):
 def test_tls_is_at_least_version_1_2(tls_server, version, works):
     result = subprocess.run(
         ["openssl", "s_client", "-connect", f"127.0.0.1:{tls_server.port}", version, "-cipher", "ALL:@SECLEVEL=0"],
-        input=b"", capture_output=True, timeout=20)
+        input=b"",
+        capture_output=True,
+        timeout=20,
+    )
     assert (b"Cipher is (NONE)" not in result.stdout and result.returncode == 0) == works, result.stdout.decode()
 
 
 def test_plain_http_beyond_loopback_is_refused_at_the_start(make_server):
     server = make_server("exposed", start=False, settings={"listen": "0.0.0.0:0"})
-    result = server.command(["serve", "--data-dir", str(server.data_dir), "--root-key-file", str(server.root_key_file),
-                             "--listen", "0.0.0.0:0"], check=False, timeout=20)
+    result = server.command(
+        [
+            "serve",
+            "--data-dir",
+            str(server.data_dir),
+            "--root-key-file",
+            str(server.root_key_file),
+            "--listen",
+            "0.0.0.0:0",
+        ],
+        check=False,
+        timeout=20,
+    )
     assert result.returncode != 0
     assert "http" in (result.stderr + result.stdout).lower()

@@ -7,8 +7,7 @@ from unittest.mock import ANY
 import botocore.exceptions
 import pytest
 
-from Support.checks import (MILLISECOND_DATE, assert_created, assert_document, assert_error, assert_no_content,
-                            vault_arn)
+from Support.checks import MILLISECOND_DATE, assert_created, assert_document, assert_error, assert_no_content, vault_arn
 from Support.wire import Wire
 
 VAULT_MEMBERS = ["VaultARN", "VaultName", "CreationDate", "LastInventoryDate", "NumberOfArchives", "SizeInBytes"]
@@ -57,8 +56,9 @@ def test_counts_are_live_and_sizes_are_true_archive_bytes(wire, vault):
 
 def test_describing_a_missing_vault_is_404_and_names_its_arn(wire, server):
     answer = wire.request("GET", "/-/vaults/never-made")
-    assert_error(answer, 404, "ResourceNotFoundException",
-                 f"Vault not found for ARN: {vault_arn(server, 'never-made')}")
+    assert_error(
+        answer, 404, "ResourceNotFoundException", f"Vault not found for ARN: {vault_arn(server, 'never-made')}"
+    )
 
 
 def test_deleting_an_empty_vault_answers_204_and_it_is_gone(wire, vault):
@@ -74,8 +74,12 @@ def test_deleting_a_vault_that_does_not_exist_answers_204(wire, vault):
 
 def test_a_vault_with_an_archive_cannot_be_deleted_and_can_as_soon_as_it_is_empty(wire, server, vault):
     archive = wire.upload_archive(vault, b"in the way")
-    assert_error(wire.request("DELETE", f"/-/vaults/{vault}"), 400, "InvalidParameterValueException",
-                 f"Vault not empty or recently written to: {vault_arn(server, vault)}")
+    assert_error(
+        wire.request("DELETE", f"/-/vaults/{vault}"),
+        400,
+        "InvalidParameterValueException",
+        f"Vault not empty or recently written to: {vault_arn(server, vault)}",
+    )
     assert_no_content(wire.request("DELETE", f"/-/vaults/{vault}/archives/{archive}"))
     assert_no_content(wire.request("DELETE", f"/-/vaults/{vault}"))
 
@@ -98,8 +102,9 @@ def test_a_name_within_the_limits_is_accepted(wire, server, name):
     assert_no_content(wire.request("DELETE", f"/-/vaults/{name}"))
 
 
-@pytest.mark.parametrize("name", ["a" * 256, "a%20b", "a%2Fb", "%C3%A9", "a%00b", "a:b", "a~b", "a,b", "%2E", "%2E%2E",
-                                  "a@b", "a%25b"])
+@pytest.mark.parametrize(
+    "name", ["a" * 256, "a%20b", "a%2Fb", "%C3%A9", "a%00b", "a:b", "a~b", "a,b", "%2E", "%2E%2E", "a@b", "a%25b"]
+)
 def test_a_name_outside_the_limits_is_refused(wire, name):
     assert_error(wire.request("PUT", f"/-/vaults/{name}"), 400, "InvalidParameterValueException")
 
@@ -136,7 +141,9 @@ def test_an_account_holds_at_most_a_thousand_vaults_in_a_region(make_server):
     with wire.connect() as connection:
         for index in range(1000):
             assert wire.request("PUT", f"/-/vaults/v{index}", connection=connection).status == 201
-        assert_error(wire.request("PUT", "/-/vaults/one-too-many", connection=connection), 400, "LimitExceededException")
+        assert_error(
+            wire.request("PUT", "/-/vaults/one-too-many", connection=connection), 400, "LimitExceededException"
+        )
         assert_created(wire.request("PUT", "/-/vaults/v7", connection=connection))
         assert_no_content(wire.request("DELETE", "/-/vaults/v7", connection=connection))
         assert_created(wire.request("PUT", "/-/vaults/now-it-fits", connection=connection))

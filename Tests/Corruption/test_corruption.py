@@ -71,6 +71,7 @@ def victim(damaged, request):
 
 # Parts
 
+
 @pytest.mark.parametrize("which", ["first", "last"])
 @pytest.mark.parametrize("region", SAMPLE)
 def test_a_flipped_bit_in_a_part_fails_the_job(victim, which, region):
@@ -107,7 +108,7 @@ def test_two_chunks_of_a_part_swapped_fail_the_job(victim):
     data = bytearray(victim.first.read_bytes())
     one, two = layout.BODY_START + layout.CHUNK_BYTES, layout.BODY_START + 5 * layout.CHUNK_BYTES
     size = layout.CHUNK_BYTES
-    data[one:one + size], data[two:two + size] = data[two:two + size], data[one:one + size]
+    data[one : one + size], data[two : two + size] = data[two : two + size], data[one : one + size]
     layout.rewrite(victim.first, bytes(data))
     victim.assert_job_fails_and_says_why()
 
@@ -142,16 +143,21 @@ def test_an_older_write_of_the_same_part_put_back_fails_the_job(damaged):
 
 def test_a_range_that_does_not_touch_the_damage_may_succeed_but_never_lies(victim):
     layout.flip(victim.first, layout.BODY_START + 100)
-    job = victim.wire.start_job(VAULT, Type="archive-retrieval", ArchiveId=victim.archive,
-                                RetrievalByteRange=f"{4 * MIB}-{len(victim.body) - 1}")
+    job = victim.wire.start_job(
+        VAULT,
+        Type="archive-retrieval",
+        ArchiveId=victim.archive,
+        RetrievalByteRange=f"{4 * MIB}-{len(victim.body) - 1}",
+    )
     document = victim.wire.finished_job(VAULT, job)
     if document["StatusCode"] == "Succeeded":
-        assert victim.wire.job_output(VAULT, job).body == victim.body[4 * MIB:]
+        assert victim.wire.job_output(VAULT, job).body == victim.body[4 * MIB :]
     else:
         assert REASON.search(document["StatusMessage"]), document
 
 
 # Output that was already prepared
+
 
 def finished_with_output(damaged, victim):
     """A succeeded job and the blob that its download reads first."""
@@ -160,8 +166,11 @@ def finished_with_output(damaged, victim):
     assert victim.wire.finished_job(VAULT, job)["StatusCode"] == "Succeeded"
     if damaged.output_mode == "inPlace":
         return job, victim.first
-    staged = [path for path in set(damaged.data_dir.rglob("*")) - before
-              if path.is_file() and "catalog" not in path.name and path.stat().st_size > MIB]
+    staged = [
+        path
+        for path in set(damaged.data_dir.rglob("*")) - before
+        if path.is_file() and "catalog" not in path.name and path.stat().st_size > MIB
+    ]
     assert len(staged) == 1, f"expected one new staged object, found {staged}"
     return job, staged[0]
 
@@ -225,6 +234,7 @@ def test_damage_late_in_prepared_output_is_reached_only_after_right_bytes(victim
 
 
 # Manifests, records, keys: read at the start, so the service is restarted
+
 
 def restarted(server):
     """Starts the service on damaged files: it may refuse, but then it says why."""

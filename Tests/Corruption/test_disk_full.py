@@ -35,8 +35,11 @@ def small_disk(tmp_path):
 
 @pytest.fixture
 def full(small_disk, make_server):
-    server = make_server("disk-full", data_dir=small_disk / "data",
-                         settings={"space-reserve": "16MiB", "deletion-grace": "0s", "output-mode": "inPlace"})
+    server = make_server(
+        "disk-full",
+        data_dir=small_disk / "data",
+        settings={"space-reserve": "16MiB", "deletion-grace": "0s", "output-mode": "inPlace"},
+    )
     Wire(server).create_vault("v")
     yield server
     # The process must be gone before the disk is unmounted.

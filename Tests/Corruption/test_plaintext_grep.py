@@ -42,8 +42,20 @@ def test_no_plaintext_is_found_in_the_data_directory(make_server, mode, compress
     secret = server.account.secret.encode()
     root = server.root_key_file.read_bytes()
     hashes = [tree_hash(body) for body in bodies] + [linear_hash(body) for body in bodies]
-    needles = [MARKER, MARKER[:20], b"SECRET-", secret, base64.b64encode(secret), root, root.hex().encode(),
-               base64.b64encode(root), server.recovery_key.encode(), noise[:64], noise[-64:], noise[MIB // 2:MIB // 2 + 64]]
+    needles = [
+        MARKER,
+        MARKER[:20],
+        b"SECRET-",
+        secret,
+        base64.b64encode(secret),
+        root,
+        root.hex().encode(),
+        base64.b64encode(root),
+        server.recovery_key.encode(),
+        noise[:64],
+        noise[-64:],
+        noise[MIB // 2 : MIB // 2 + 64],
+    ]
     needles += [value.encode() for value in hashes] + [bytes.fromhex(value) for value in hashes]
     assert found_in(server.data_dir, needles) == [], "while it runs"
     server.stop()

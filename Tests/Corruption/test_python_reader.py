@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stand-alone reader opens every archive from blobs/, keys/ and the root key alone: the formats are as documented."""
+"""The stand-alone reader opens every archive from blobs/, keys/ and the root key alone: the documents are true."""
 
 import subprocess
 import sys
@@ -18,7 +18,10 @@ READER = REPOSITORY / "Tests" / "Tools" / "coldvault_reader.py"
 def reader(server, *arguments, check=True):
     result = subprocess.run(
         [sys.executable, READER, "--data-dir", server.data_dir, "--root-key-file", server.root_key_file, *arguments],
-        capture_output=True, text=True, timeout=120)
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert not check or result.returncode == 0, result.stdout + result.stderr
     return result
 
@@ -58,8 +61,22 @@ def test_the_recovery_key_opens_the_same_archives(stopped, tmp_path):
     target = tmp_path / "out"
     stopped.root_key_file.unlink()
     result = subprocess.run(
-        [sys.executable, READER, "--data-dir", stopped.data_dir, "--recovery-key", stopped.recovery_key, "extract",
-         f"--archive={archive}", "--output", target], capture_output=True, text=True, timeout=120)
+        [
+            sys.executable,
+            READER,
+            "--data-dir",
+            stopped.data_dir,
+            "--recovery-key",
+            stopped.recovery_key,
+            "extract",
+            f"--archive={archive}",
+            "--output",
+            target,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     assert target.read_bytes() == body
 

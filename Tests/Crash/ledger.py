@@ -63,15 +63,23 @@ class Ledger:
     def pick(self, source):
         """An archive that certainly exists, or None."""
         with self.lock:
-            present = [archive for archive in self.archives
-                       if archive not in self.deleted and archive not in self.deletion_in_doubt]
+            present = [
+                archive
+                for archive in self.archives
+                if archive not in self.deleted and archive not in self.deletion_in_doubt
+            ]
         return source.choice(present) if present else None
 
     def certain(self):
         """Archives that must be there."""
-        return {archive for archive in self.archives
-                if archive not in self.deleted and archive not in self.deletion_in_doubt}
+        return {
+            archive
+            for archive in self.archives
+            if archive not in self.deleted and archive not in self.deletion_in_doubt
+        }
 
     def summary(self):
-        return (f"{len(self.archives)} archives, {len(self.deleted)} deleted, {len(self.deletion_in_doubt)} in doubt, "
-                f"{len(self.uploads)} open uploads, {len(self.jobs)} jobs")
+        return (
+            f"{len(self.archives)} archives, {len(self.deleted)} deleted, {len(self.deletion_in_doubt)} in doubt, "
+            f"{len(self.uploads)} open uploads, {len(self.jobs)} jobs"
+        )

@@ -78,7 +78,7 @@ class Workload:
         with self.ledger.lock:
             self.ledger.uploads[identifier] = upload
         for first in range(0, len(data), MIB):
-            piece = data[first:first + MIB]
+            piece = data[first : first + MIB]
             upload.in_doubt.add(first)
             self.expect(wire.put_part(VAULT, identifier, first, piece), 204)
             upload.parts[first] = tree_hash(piece)
@@ -153,20 +153,24 @@ class Audit:
         return set(listed)
 
     def open_uploads_have_their_parts_and_can_be_completed(self):
-        open_now = {entry["MultipartUploadId"] for entry in
-                    self.all_listed(f"/-/vaults/{VAULT}/multipart-uploads", "UploadsList")}
+        open_now = {
+            entry["MultipartUploadId"]
+            for entry in self.all_listed(f"/-/vaults/{VAULT}/multipart-uploads", "UploadsList")
+        }
         for identifier, upload in list(self.ledger.uploads.items()):
             data = upload.body.bytes()
             if identifier not in open_now:
                 assert upload.completion_sent, f"an open upload is gone: {identifier}"
             else:
-                listed = {int(part["RangeInBytes"].split("-")[0]): part["SHA256TreeHash"] for part in
-                          self.all_listed(f"/-/vaults/{VAULT}/multipart-uploads/{identifier}", "Parts")}
+                listed = {
+                    int(part["RangeInBytes"].split("-")[0]): part["SHA256TreeHash"]
+                    for part in self.all_listed(f"/-/vaults/{VAULT}/multipart-uploads/{identifier}", "Parts")
+                }
                 assert upload.parts.items() <= listed.items(), f"a part is lost in {identifier}"
                 assert set(listed) - set(upload.parts) <= upload.in_doubt
                 for first in range(0, len(data), MIB):
                     if first not in listed:
-                        assert self.wire.put_part(VAULT, identifier, first, data[first:first + MIB]).status == 204
+                        assert self.wire.put_part(VAULT, identifier, first, data[first : first + MIB]).status == 204
             answer = self.wire.complete_upload(VAULT, identifier, len(data), tree_hash(data))
             assert answer.status == 201, answer
             self.ledger.stored(answer.header("x-amz-archive-id"), upload.body)

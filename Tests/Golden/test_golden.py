@@ -56,7 +56,10 @@ def test_the_inventories_list_exactly_what_was_there(golden):
         assert set(listed) == set(expected)
         for identifier, entry in expected.items():
             assert listed[identifier]["ArchiveDescription"] == entry["description"]
-            assert (listed[identifier]["Size"], listed[identifier]["SHA256TreeHash"]) == (entry["size"], entry["treeHash"])
+            assert (listed[identifier]["Size"], listed[identifier]["SHA256TreeHash"]) == (
+                entry["size"],
+                entry["treeHash"],
+            )
 
 
 def test_a_deleted_archive_stays_deleted(golden):

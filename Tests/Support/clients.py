@@ -12,8 +12,9 @@ import botocore.config
 
 def _session(server, account, region):
     account = account or server.account
-    return boto3.session.Session(aws_access_key_id=account.access_key, aws_secret_access_key=account.secret,
-                                 region_name=region or server.region)
+    return boto3.session.Session(
+        aws_access_key_id=account.access_key, aws_secret_access_key=account.secret, region_name=region or server.region
+    )
 
 
 def _options(server):
@@ -55,11 +56,19 @@ class AwsCli:
             "AWS_MAX_ATTEMPTS": "1",
             "AWS_PAGER": "",
         }
-        result = subprocess.run([*prefix, "glacier", *map(str, arguments), "--output", "json"], capture_output=True,
-                                text=True, timeout=120, env=environment, cwd=self.folder)
+        result = subprocess.run(
+            [*prefix, "glacier", *map(str, arguments), "--output", "json"],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=environment,
+            cwd=self.folder,
+        )
         if check and result.returncode != 0:
-            raise AssertionError(f"aws glacier {' '.join(map(str, arguments))} exited {result.returncode}:\n"
-                                 f"{result.stdout}{result.stderr}")
+            raise AssertionError(
+                f"aws glacier {' '.join(map(str, arguments))} exited {result.returncode}:\n"
+                f"{result.stdout}{result.stderr}"
+            )
         return result
 
     def __call__(self, *arguments):

@@ -21,7 +21,7 @@ def combine(digests):
 
 def tree_hash(data):
     view = memoryview(data)
-    leaves = [hashlib.sha256(view[at:at + MIB]).digest() for at in range(0, len(view), MIB)]
+    leaves = [hashlib.sha256(view[at : at + MIB]).digest() for at in range(0, len(view), MIB)]
     return combine(leaves or [hashlib.sha256(b"").digest()]).hex()
 
 

@@ -38,8 +38,9 @@ class Server:
     `settings` are flags without their dashes (`{"output-mode": "staged"}`); a value of None removes a default.
     """
 
-    def __init__(self, folder, settings=None, region="us-east-1", account_id=None, data_dir=None, tls=None,
-                 wait_seconds=30.0):
+    def __init__(
+        self, folder, settings=None, region="us-east-1", account_id=None, data_dir=None, tls=None, wait_seconds=30.0
+    ):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data_dir = pathlib.Path(data_dir) if data_dir else self.folder / "data"
@@ -60,8 +61,17 @@ class Server:
 
     def initialise(self):
         """Runs `coldvault init` and keeps the credentials that it prints once."""
-        arguments = ["init", "--data-dir", str(self.data_dir), "--root-key-file", str(self.root_key_file),
-                     "--region", self.region, "--output", "json"]
+        arguments = [
+            "init",
+            "--data-dir",
+            str(self.data_dir),
+            "--root-key-file",
+            str(self.root_key_file),
+            "--region",
+            self.region,
+            "--output",
+            "json",
+        ]
         if self.account_id:
             arguments += ["--account-id", self.account_id]
         answer = json.loads(self.command(arguments).stdout)
@@ -71,11 +81,18 @@ class Server:
 
     def command(self, arguments, check=True, timeout=60, environment=None):
         """Runs one verb of the executable. Its output is text; a failure shows its stderr."""
-        result = subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=timeout,
-                                env={**self.environment(), **(environment or {})}, stdin=subprocess.DEVNULL)
+        result = subprocess.run(
+            [binary(), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env={**self.environment(), **(environment or {})},
+            stdin=subprocess.DEVNULL,
+        )
         if check and result.returncode != 0:
-            raise AssertionError(f"coldvault {' '.join(arguments)} exited {result.returncode}:\n"
-                                 f"{result.stdout}{result.stderr}")
+            raise AssertionError(
+                f"coldvault {' '.join(arguments)} exited {result.returncode}:\n" f"{result.stdout}{result.stderr}"
+            )
         return result
 
     def admin(self, *arguments, check=True):
@@ -96,16 +113,25 @@ class Server:
     def start(self, expect_ready=True):
         """Starts `coldvault serve` and returns when it has said that it listens."""
         assert self.process is None, "already started"
-        arguments = [binary(), "serve", "--data-dir", str(self.data_dir), "--root-key-file", str(self.root_key_file),
-                     "--listen", "127.0.0.1:0"]
+        arguments = [
+            binary(),
+            "serve",
+            "--data-dir",
+            str(self.data_dir),
+            "--root-key-file",
+            str(self.root_key_file),
+            "--listen",
+            "127.0.0.1:0",
+        ]
         for name, value in self.settings.items():
             if value is not None:
                 arguments += [f"--{name}", str(value)]
         if self.tls:
             arguments += ["--tls-certificate", str(self.tls.certificate), "--tls-private-key", str(self.tls.key)]
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL,
-                                            env=self.environment())
+            self.process = subprocess.Popen(
+                arguments, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, env=self.environment()
+            )
         if not expect_ready:
             return self
         line = self._first_line()
@@ -113,8 +139,9 @@ class Server:
         if not match:
             status = self.process.poll()
             self.kill()
-            raise AssertionError(f"the service did not say that it listens (exit {status}, stdout {line!r}):\n"
-                                 f"{self.log_tail()}")
+            raise AssertionError(
+                f"the service did not say that it listens (exit {status}, stdout {line!r}):\n" f"{self.log_tail()}"
+            )
         self.host, self.port = match["host"], int(match["port"])
         return self
 
@@ -200,7 +227,9 @@ class Server:
 
     def crash_report(self):
         """What a process that trapped wrote: the message and where it was, without registers and images."""
-        kept = re.compile(r"^(Fatal error|\S*Fatal error|\*\*\*|Thread \d+ .*crashed|\S+: Fatal|\d+ .* in | *\S+\.swift:\d+)|Fatal error")
+        kept = re.compile(
+            r"Fatal error|Precondition failed|^\*\*\*|^Thread \d+ .*crashed|^\d+ .* in | \S+\.swift:\d+"
+        )
         lines = [line for line in self.log_file.read_text(errors="replace").splitlines() if kept.search(line)]
         return "\n".join(lines[-40:]) or self.log_tail()
 

@@ -166,7 +166,7 @@ class Connection:
             while len(self.buffer) < size + 2:
                 self._more()
             body += self.buffer[:size]
-            self.buffer = self.buffer[size + 2:]
+            self.buffer = self.buffer[size + 2 :]
             if size == 0:
                 return body
 
@@ -221,8 +221,19 @@ def _mac(key, text):
     return hmac.new(key, text.encode(), hashlib.sha256).digest()
 
 
-def authorization(method, target, headers, payload_hash, access_key, secret, region, date, service="glacier",
-                  signed=None, scope_date=None):
+def authorization(
+    method,
+    target,
+    headers,
+    payload_hash,
+    access_key,
+    secret,
+    region,
+    date,
+    service="glacier",
+    signed=None,
+    scope_date=None,
+):
     """The Authorization value. `signed` names the headers to sign (default: all given)."""
     path, _, query = target.partition("?")
     values = {}
@@ -230,9 +241,16 @@ def authorization(method, target, headers, payload_hash, access_key, secret, reg
         folded = " ".join(value.split())
         values[name.lower()] = f"{values[name.lower()]},{folded}" if name.lower() in values else folded
     names = sorted(signed if signed is not None else values)
-    canonical = "\n".join([
-        method, canonical_path(path), canonical_query(query),
-        "".join(f"{name}:{values[name]}\n" for name in names), ";".join(names), payload_hash])
+    canonical = "\n".join(
+        [
+            method,
+            canonical_path(path),
+            canonical_query(query),
+            "".join(f"{name}:{values[name]}\n" for name in names),
+            ";".join(names),
+            payload_hash,
+        ]
+    )
     scope = f"{scope_date or date[:8]}/{region}/{service}/aws4_request"
     to_sign = "\n".join(["AWS4-HMAC-SHA256", date, scope, hashlib.sha256(canonical.encode()).hexdigest()])
     key = f"AWS4{secret}".encode()
@@ -250,9 +268,26 @@ class Wire:
         self.account = account or server.account
         self.region = region or server.region
 
-    def head(self, method, target, headers=(), payload_hash=None, body=b"", length="auto", version=VERSION, host=None,
-             date=None, access_key=None, secret=None, region=None, service="glacier", signed=None, scope_date=None,
-             unsigned=(), sign=True):
+    def head(
+        self,
+        method,
+        target,
+        headers=(),
+        payload_hash=None,
+        body=b"",
+        length="auto",
+        version=VERSION,
+        host=None,
+        date=None,
+        access_key=None,
+        secret=None,
+        region=None,
+        service="glacier",
+        signed=None,
+        scope_date=None,
+        unsigned=(),
+        sign=True,
+    ):
         """The bytes of a signed request head. `unsigned` headers are added after signing; `length` None omits it."""
         date = date or timestamp()
         all_headers = [("host", host or f"{self.server.host}:{self.server.port}"), ("x-amz-date", date)]
@@ -262,9 +297,24 @@ class Wire:
         stated = [value for name, value in headers if name.lower() == "x-amz-content-sha256"]
         hashed = payload_hash or (stated[0] if stated else hashlib.sha256(body).hexdigest())
         if sign:
-            all_headers.append(("Authorization", authorization(
-                method, target, all_headers, hashed, access_key or self.account.access_key,
-                secret or self.account.secret, region or self.region, date, service, signed, scope_date)))
+            all_headers.append(
+                (
+                    "Authorization",
+                    authorization(
+                        method,
+                        target,
+                        all_headers,
+                        hashed,
+                        access_key or self.account.access_key,
+                        secret or self.account.secret,
+                        region or self.region,
+                        date,
+                        service,
+                        signed,
+                        scope_date,
+                    ),
+                )
+            )
         if length == "auto" and (body or method in ("PUT", "POST")):
             all_headers.append(("Content-Length", str(len(body))))
         elif length not in ("auto", None):
@@ -295,8 +345,11 @@ class Wire:
 
     def post_archive(self, vault, body, description=None, headers=(), tree=None, linear=None, **options):
         """UploadArchive as documented; hashes can be overridden."""
-        all_headers = [("x-amz-content-sha256", linear or linear_hash(body)),
-                       ("x-amz-sha256-tree-hash", tree or tree_hash(body)), *headers]
+        all_headers = [
+            ("x-amz-content-sha256", linear or linear_hash(body)),
+            ("x-amz-sha256-tree-hash", tree or tree_hash(body)),
+            *headers,
+        ]
         if description is not None:
             all_headers.append(("x-amz-archive-description", description))
         return self.request("POST", f"/-/vaults/{vault}/archives", all_headers, body, **options)
@@ -315,9 +368,11 @@ class Wire:
         return answer.header("x-amz-multipart-upload-id")
 
     def put_part(self, vault, upload, first, body, content_range=None, tree=None, linear=None, **options):
-        headers = [("x-amz-content-sha256", linear or linear_hash(body)),
-                   ("x-amz-sha256-tree-hash", tree or tree_hash(body)),
-                   ("Content-Range", content_range or f"bytes {first}-{first + len(body) - 1}/*")]
+        headers = [
+            ("x-amz-content-sha256", linear or linear_hash(body)),
+            ("x-amz-sha256-tree-hash", tree or tree_hash(body)),
+            ("Content-Range", content_range or f"bytes {first}-{first + len(body) - 1}/*"),
+        ]
         return self.request("PUT", f"/-/vaults/{vault}/multipart-uploads/{upload}", headers, body, **options)
 
     def complete_upload(self, vault, upload, size, tree, **options):
@@ -331,7 +386,7 @@ class Wire:
     def upload_multipart(self, vault, body, part_size, description=None):
         upload = self.initiate_upload(vault, part_size, description)
         for at in range(0, len(body), part_size):
-            answer = self.put_part(vault, upload, at, body[at:at + part_size])
+            answer = self.put_part(vault, upload, at, body[at : at + part_size])
             assert answer.status == 204, answer
         answer = self.complete_upload(vault, upload, len(body), tree_hash(body))
         assert answer.status == 201, answer

@@ -67,7 +67,8 @@ server.stop()
 PYTHON
 
 mkdir -p "$target"
-tar -C "$work/server" --exclude='admin.sock' --sort=name --owner=0 --group=0 --numeric-owner -czf "$target/data.tar.gz" data
+tar -C "$work/server" --exclude='admin.sock' --sort=name --owner=0 --group=0 --numeric-owner \
+    -czf "$target/data.tar.gz" data
 cp "$work/server/root.key" "$target/root.key"
 cp "$work/contents.json" "$target/contents.json"
 chmod 0644 "$target"/*
