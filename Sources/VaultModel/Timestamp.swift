@@ -11,14 +11,15 @@ public struct Timestamp: Hashable, Sendable, Comparable {
     /// `self` moved by `duration`, cut to whole milliseconds; saturates at the ends of time.
     public func advanced(by duration: Duration) -> Timestamp {
         let (seconds, attoseconds) = duration.components
+        let end = duration < .zero ? Int64.min : Int64.max
         let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1000)
-        let delta = overflow ? (seconds > 0 ? Int64.max : Int64.min) : scaled + attoseconds / 1_000_000_000_000_000
-        let (sum, overflowed) = milliseconds.addingReportingOverflow(delta)
-        return Timestamp(milliseconds: overflowed ? (delta > 0 ? Int64.max : Int64.min) : sum)
+        let (delta, deltaOverflow) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000_000_000)
+        let (sum, sumOverflow) = milliseconds.addingReportingOverflow(overflow || deltaOverflow ? end : delta)
+        return Timestamp(milliseconds: sumOverflow ? end : sum)
     }
 
     /// The time from `earlier` to `self`.
-    public func since(_ earlier: Timestamp) -> Duration { .milliseconds(milliseconds - earlier.milliseconds) }
+    public func since(_ earlier: Timestamp) -> Duration { .milliseconds(milliseconds) - .milliseconds(earlier.milliseconds) }
 
     /// `2013-03-20T17:03:43.221Z`, the form of every date in API documents but the inventory.
     public var iso8601Milliseconds: String { iso8601(fraction: true) }
@@ -28,7 +29,8 @@ public struct Timestamp: Hashable, Sendable, Comparable {
 
     private func iso8601(fraction: Bool) -> String {
         let days = milliseconds.flooredQuotient(86_400_000)
-        let inDay = milliseconds - days * 86_400_000
+        // Wraps at the first day of time only, where the product is out of range and the difference is not.
+        let inDay = milliseconds &- days &* 86_400_000
         let (year, month, day) = CivilDate.civil(fromDays: days)
         let text = "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))T\(pad(inDay / 3_600_000, 2)):\(pad(inDay / 60_000 % 60, 2)):"
             + pad(inDay / 1000 % 60, 2)
