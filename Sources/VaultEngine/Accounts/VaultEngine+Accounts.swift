@@ -99,6 +99,8 @@ extension VaultEngine {
         _ id: AccountID, _ change: (inout AccountRow, inout [(row: AccessKeyRow, secret: String)]) throws -> Void
     ) async throws(VaultError) {
         try await vaultErrors("changing an account") {
+            // Records of rounds that others won, as in the change of a vault.
+            var lost: [WrittenRecord] = []
             for _ in 0..<8 {
                 guard let stored = try await catalog.account(id) else { throw Self.noAccount(id) }
                 var account = stored
@@ -110,12 +112,17 @@ extension VaultEngine {
                 for index in keys.indices {
                     keys[index].row.secret = try sealSecret(keys[index].secret, of: keys[index].row.id)
                 }
-                account.generation = try await writeAccountRecord(account, keys: keys, from: stored.generation + 1).generation
+                let record = try await writeAccountRecord(
+                    account, keys: keys, from: max(stored.generation, lost.last?.generation ?? 0) + 1)
+                account.generation = record.generation
                 do {
                     try await catalog.putAccount(account, accessKeys: keys.map(\.row), expectedGeneration: stored.generation)
+                    try await doom(lost.map(\.blob), of: .cold)
                     try await doomReplaced(accountRecordOf: stored)
                     return
-                } catch let error as StorageError where error.code == .conflict { continue }
+                } catch let error as StorageError where error.code == .conflict {
+                    lost.append(record)
+                }
             }
             throw VaultError(.unavailable, "The account is being changed by others. Please try again.")
         }

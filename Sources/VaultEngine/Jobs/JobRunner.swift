@@ -105,7 +105,8 @@ struct JobRunner: Sendable {
             for job in jobs {
                 try await each([job]) {
                     let output = try await InventoryJob(engine: engine, vault: vault, job: job).prepare()
-                    return PreparedOutput(bytes: output.bytes, staged: output.staged, rangeTreeHash: nil, nextMarker: output.nextMarker)
+                    return PreparedOutput(
+                        bytes: output.bytes, staged: output.staged, isNew: true, rangeTreeHash: nil, nextMarker: output.nextMarker)
                 }
             }
             return
@@ -124,17 +125,35 @@ struct JobRunner: Sendable {
 
     /// Prepares one output and ends its jobs; a failure ends or returns these jobs only. Cancellation goes up.
     private func each(_ jobs: [JobRow], _ prepare: () async throws -> PreparedOutput) async throws {
+        // A staged object that no row names yet: when no job takes it, it must not stay behind.
+        var unclaimed: StagedRow?
         do {
             let output = try await prepare()
-            for job in jobs { try await succeed(job, output) }
+            if output.isNew { unclaimed = output.staged }
+            for job in jobs where try await succeed(job, output) { unclaimed = nil }
+            await discard(unclaimed)
         } catch is CancellationError {
+            await discard(unclaimed)
             throw CancellationError()
         } catch {
+            // The row may exist if it is not known whether the job has ended.
+            if (error as? StorageError)?.code != .outcomeUnknown { await discard(unclaimed) }
             await settle(jobs, after: error)
         }
     }
 
-    private func succeed(_ job: JobRow, _ output: PreparedOutput) async throws {
+    private func discard(_ staged: StagedRow?) async {
+        guard let staged else { return }
+        do {
+            try await engine.doom([try blobID(staged.blob)], of: .warm)
+        } catch {
+            engine.logger.warning(
+                "an output that nobody needs stays until the next start", metadata: ["blob": "\(staged.blob)", "error": "\(error)"])
+        }
+    }
+
+    /// True when the job has ended with this output.
+    private func succeed(_ job: JobRow, _ output: PreparedOutput) async throws -> Bool {
         var done = job
         let now = engine.clock.now()
         done.state = .succeeded
@@ -142,7 +161,7 @@ struct JobRunner: Sendable {
         done.expires = now.advanced(by: engine.configuration.outputRetention)
         done.outputBytes = output.bytes
         done.staged = output.staged?.uid
-        guard let vault = try await engine.catalog.vault(job.vault) else { return }
+        guard let vault = try await engine.catalog.vault(job.vault) else { return false }
         var column = try engine.column(of: job, in: vault)
         column.statusMessage = "Succeeded"
         column.rangeTreeHash = output.rangeTreeHash ?? column.rangeTreeHash
@@ -151,15 +170,20 @@ struct JobRunner: Sendable {
         switch try await engine.catalog.finishJob(done, epoch: epoch, staged: output.staged) {
         case .finished:
             engine.logger.info("job succeeded", metadata: Self.metadata(job).merging(["bytes": "\(output.bytes)"]) { $1 })
+            return true
         case .archiveDeleted:
             await fail(job, reason: JobLifeCycle.archiveDeleted)
         case .leaseLost:
             engine.logger.warning("the lease of a job was lost; its work is void", metadata: Self.metadata(job))
         }
+        return false
     }
 
     /// Ends, returns or leaves jobs after an error, as ``JobLifeCycle`` decides. Outlives a cancellation: leases are handed back.
-    private func settle(_ jobs: [JobRow], after error: any Error) async {
+    private func settle(_ jobs: [JobRow], after cause: any Error) async {
+        // Bytes that are missing because their archive was purged meanwhile are no damage.
+        let error: any Error = await isPurged(jobs, cause) ? JobFailure(reason: JobLifeCycle.archiveDeleted) : cause
+        var retried: [JobRow] = []
         for job in jobs {
             switch JobLifeCycle.afterError(error, attempts: job.attempts, maxAttempts: engine.configuration.maxJobAttempts) {
             case .fail(let reason):
@@ -172,12 +196,24 @@ struct JobRunner: Sendable {
                 engine.logger.warning(
                     "job will be tried again",
                     metadata: Self.metadata(job).merging(["attempt": "\(job.attempts)", "error": "\(error)"]) { $1 })
-                // Being cancelled meanwhile only ends the pause.
-                try? await engine.clock.sleep(for: .milliseconds(200 * Int64(max(1, job.attempts))))
-                await handBack([job])
+                retried.append(job)
             case .leave:
                 await handBack([job])
             }
+        }
+        guard let attempts = retried.map(\.attempts).max() else { return }
+        // Being cancelled meanwhile only ends the pause.
+        try? await engine.clock.sleep(for: .milliseconds(200 * Int64(max(1, attempts))))
+        await handBack(retried)
+    }
+
+    private func isPurged(_ jobs: [JobRow], _ error: any Error) async -> Bool {
+        guard VaultError.wrapping(error, "preparing an output").code == .integrity, let uid = jobs.first?.archive else { return false }
+        do {
+            return try await engine.catalog.archive(uid)?.state != .stored
+        } catch {
+            // Not known: then what was found stands.
+            return false
         }
     }
 
@@ -223,6 +259,8 @@ struct JobRunner: Sendable {
 struct PreparedOutput: Sendable {
     let bytes: UInt64
     let staged: StagedRow?
+    /// Whether `staged` was made for this output and has no row yet.
+    let isNew: Bool
     let rangeTreeHash: SHA256Digest?
     let nextMarker: String?
 }

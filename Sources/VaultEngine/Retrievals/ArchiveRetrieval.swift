@@ -45,11 +45,11 @@ struct ArchiveRetrieval {
     func prepare(_ range: ByteRange) async throws -> PreparedOutput {
         guard engine.stagesOutput else {
             let hash = try await verify(range) { _ in }
-            return PreparedOutput(bytes: range.count, staged: nil, rangeTreeHash: hash, nextMarker: nil)
+            return PreparedOutput(bytes: range.count, staged: nil, isNew: false, rangeTreeHash: hash, nextMarker: nil)
         }
         if let staged = try await engine.catalog.staged(archive: archive.uid, range: range) {
             let hash = range.isTreeHashAligned(size: archive.size) ? try await reader.treeHash(of: range) : nil
-            return PreparedOutput(bytes: range.count, staged: staged, rangeTreeHash: hash, nextMarker: nil)
+            return PreparedOutput(bytes: range.count, staged: staged, isNew: false, rangeTreeHash: hash, nextMarker: nil)
         }
         return try await stage(range)
     }
@@ -80,7 +80,7 @@ struct ArchiveRetrieval {
         do {
             let hash = try await verify(range) { try await writer.append($0) }
             let staged = try await writer.commit(archive: archive.uid, range: range)
-            return PreparedOutput(bytes: range.count, staged: staged, rangeTreeHash: hash, nextMarker: nil)
+            return PreparedOutput(bytes: range.count, staged: staged, isNew: true, rangeTreeHash: hash, nextMarker: nil)
         } catch {
             await writer.abandon()
             throw error

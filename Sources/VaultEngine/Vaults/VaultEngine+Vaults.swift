@@ -92,12 +92,16 @@ extension VaultEngine {
     @discardableResult
     func updateVault(_ vault: VaultRow, _ change: (inout VaultRow) throws -> Void) async throws -> VaultRow {
         var stored = vault
+        // Records of rounds that others won. Only once a higher generation is committed may they go: then their names are never used again.
+        var lost: [WrittenRecord] = []
         for _ in 0..<8 {
             var next = stored
             try change(&next)
-            next.generation = try await writeVaultRecord(next, from: stored.generation + 1).generation
+            let record = try await writeVaultRecord(next, from: max(stored.generation, lost.last?.generation ?? 0) + 1)
+            next.generation = record.generation
             do {
                 try await catalog.updateVault(next, expectedGeneration: stored.generation)
+                try await doom(lost.map(\.blob), of: .cold)
                 try await doomReplaced(vaultRecordOf: stored)
                 return next
             } catch let error as StorageError where error.code == .conflict {
@@ -105,6 +109,7 @@ extension VaultEngine {
                     throw Messages.vaultNotFound(vault.location)
                 }
                 stored = newer
+                lost.append(record)
             }
         }
         throw VaultError(.unavailable, "The vault is being changed by others. Please try again.")
