@@ -11,7 +11,9 @@ import VaultModel
 
 @Suite(.serialized) struct AccountTests {
     private func opens(_ vault: TestVault, _ access: NewAccessKey) async throws -> Bool {
-        guard let credential = try await vault.engine.credential(for: access.accessKeyID), credential.isActive else { return false }
+        guard let credential = try await vault.engine.credential(for: access.accessKeyID), credential.isActive else {
+            return false
+        }
         #expect(credential.account == access.account && credential.accessKeyID == access.accessKeyID)
         return credential.secret.isEqual(to: SecretBytes(bytes: Array(access.secretAccessKey.utf8)))
     }
@@ -25,12 +27,19 @@ import VaultModel
     @Test func anAccountLivesWithItsKeys() async throws {
         try await withVault { vault in
             let first = try await vault.engine.createAccount(TestVault.account)
-            #expect(first.accessKeyID.count == 20 && first.secretAccessKey.count == 40 && first.account == TestVault.account)
+            #expect(
+                first.accessKeyID.count == 20 && first.secretAccessKey.count == 40 && first.account == TestVault.account
+            )
             #expect(try await opens(vault, first))
-            await expectRefusal(.invalidParameter, "exists already") { _ = try await vault.engine.createAccount(TestVault.account) }
+            await expectRefusal(.invalidParameter, "exists already") {
+                _ = try await vault.engine.createAccount(TestVault.account)
+            }
             let second = try await vault.engine.createAccessKey(TestVault.account)
             #expect(try await open(vault, first, second) == [true, true])
-            #expect(Set(try await vault.engine.listAccessKeys(TestVault.account).map(\.accessKeyID)) == [first.accessKeyID, second.accessKeyID])
+            #expect(
+                Set(try await vault.engine.listAccessKeys(TestVault.account).map(\.accessKeyID)) == [
+                    first.accessKeyID, second.accessKeyID,
+                ])
 
             try await vault.engine.setAccessKey(first.accessKeyID, active: false)
             #expect(try await open(vault, first, second) == [false, true])
@@ -46,7 +55,9 @@ import VaultModel
             try await vault.engine.deleteAccessKey(first.accessKeyID)
             #expect(try await vault.engine.credential(for: first.accessKeyID) == nil)
             #expect(try await opens(vault, second))
-            await expectRefusal(.notFound, "no access key") { try await vault.engine.deleteAccessKey(first.accessKeyID) }
+            await expectRefusal(.notFound, "no access key") {
+                try await vault.engine.deleteAccessKey(first.accessKeyID)
+            }
             await expectRefusal(.notFound, "no access key") { try await vault.engine.setAccessKey("", active: true) }
             let nobody = try #require(AccountID("999999999999"))
             await expectRefusal(.notFound, "no account") { _ = try await vault.engine.createAccessKey(nobody) }
@@ -74,8 +85,12 @@ import VaultModel
     @Test func theHundredAndFirstKeyIsRefused() async throws {
         try await withVault { vault in
             _ = try await vault.engine.createAccount(TestVault.account)
-            for _ in 1..<Limits.maxAccessKeysPerAccount { _ = try await vault.engine.createAccessKey(TestVault.account) }
-            await expectRefusal(.limitExceeded, "100 access keys") { _ = try await vault.engine.createAccessKey(TestVault.account) }
+            for _ in 1..<Limits.maxAccessKeysPerAccount {
+                _ = try await vault.engine.createAccessKey(TestVault.account)
+            }
+            await expectRefusal(.limitExceeded, "100 access keys") {
+                _ = try await vault.engine.createAccessKey(TestVault.account)
+            }
         }
     }
 
@@ -88,9 +103,12 @@ import VaultModel
             }
             for access in made + [first] { #expect(try await opens(vault, access)) }
             #expect(try await vault.engine.listAccessKeys(TestVault.account).count == made.count + 1)
-            // The newest durable record holds every key that was acknowledged: of losers of the race none is left that could win a rebuild.
+            // The newest durable record holds every key that was acknowledged: no loser of the race is left that could
+            // win a rebuild.
             try await vault.running {
-                try await vault.until("the clean-up", advancing: .seconds(1000)) { vault.cold.names(containing: "accounts/").count == 1 }
+                try await vault.until("the clean-up", advancing: .seconds(1000)) {
+                    vault.cold.names(containing: "accounts/").count == 1
+                }
             }
         }
     }

@@ -18,7 +18,9 @@ import VaultModel
             let description = try await vault.engine.describeVault(vault.location)
             #expect(description.archiveCount == 1)
             #expect(description.totalBytes == 2000)
-            await expectRefusal(.notFound, "The archive ID was not found") { _ = try await vault.retrieve(stored.archiveID) }
+            await expectRefusal(.notFound, "The archive ID was not found") {
+                _ = try await vault.retrieve(stored.archiveID)
+            }
         }
     }
 
@@ -30,7 +32,9 @@ import VaultModel
             await expectRefusal(.invalidParameter, "Invalid vault name: \(other.arn)") {
                 try await vault.engine.deleteArchive(other, archiveID: stored.archiveID)
             }
-            await expectRefusal(.invalidParameter, "Invalid vault name") { _ = try await vault.retrieve(stored.archiveID, from: other) }
+            await expectRefusal(.invalidParameter, "Invalid vault name") {
+                _ = try await vault.retrieve(stored.archiveID, from: other)
+            }
             let swapped = stored.archiveID.first == "A" ? "B" : "A"
             for id in [swapped + stored.archiveID.dropFirst(), "", "x"] {
                 await expectRefusal(.notFound, "The archive ID was not found") {
@@ -40,7 +44,9 @@ import VaultModel
             let stranger = VaultLocation(
                 account: try #require(AccountID("999999999999")), region: TestVault.region, name: vault.location.name)
             try await vault.engine.createVault(stranger)
-            await expectRefusal(.notFound) { try await vault.engine.deleteArchive(stranger, archiveID: stored.archiveID) }
+            await expectRefusal(.notFound) {
+                try await vault.engine.deleteArchive(stranger, archiveID: stored.archiveID)
+            }
             #expect(try await vault.engine.describeVault(vault.location).archiveCount == 1)
         }
     }
@@ -54,11 +60,16 @@ import VaultModel
             try await vault.running {
                 vault.clock.advance(by: .seconds(24 * 3600 - 60))
                 try await vault.until("a round of the reclaimer", advancing: .seconds(1)) {
-                    vault.clock.now() >= Timestamp(milliseconds: 1_700_000_000_000).advanced(by: .seconds(24 * 3600 - 1))
+                    vault.clock.now()
+                        >= Timestamp(milliseconds: 1_700_000_000_000).advanced(by: .seconds(24 * 3600 - 1))
                 }
                 #expect(vault.cold.names(containing: "part-").count == 2)
-                try await vault.until("the purge", advancing: .seconds(10)) { vault.cold.names(containing: "part-").count == 1 }
-                try await vault.until("the end of its manifest") { vault.cold.names(containing: "manifest-").count == 1 }
+                try await vault.until("the purge", advancing: .seconds(10)) {
+                    vault.cold.names(containing: "part-").count == 1
+                }
+                try await vault.until("the end of its manifest") {
+                    vault.cold.names(containing: "manifest-").count == 1
+                }
                 #expect(vault.cold.names(containing: "deletion-").count == 1)
                 #expect(try await vault.download(kept.archiveID) == [7])
                 // What was purged long ago is still "deleted", not "unknown".
@@ -83,7 +94,9 @@ import VaultModel
                     vault.clock.now() > start.advanced(by: .seconds(3500))
                 }
                 #expect(try await vault.output(job) == bytes)
-                try await vault.until("the purge", advancing: .seconds(10)) { vault.cold.names(containing: "part-").isEmpty }
+                try await vault.until("the purge", advancing: .seconds(10)) {
+                    vault.cold.names(containing: "part-").isEmpty
+                }
                 await expectRefusal(.notFound, "The job ID was not found") { _ = try await vault.output(job) }
             }
         }
@@ -105,7 +118,9 @@ import VaultModel
                     vault.cold.names(containing: "part-") == [name]
                 }
                 vault.cold.onDelete(nil)
-                try await vault.until("the purge of the last", advancing: .seconds(10)) { vault.cold.names(containing: "part-").isEmpty }
+                try await vault.until("the purge of the last", advancing: .seconds(10)) {
+                    vault.cold.names(containing: "part-").isEmpty
+                }
             }
         }
     }
@@ -113,13 +128,18 @@ import VaultModel
     @Test func aVaultGoesExactlyWhenItIsEmpty() async throws {
         try await withVault { vault in
             let stored = try await vault.upload([1])
-            await expectRefusal(.invalidParameter, "Vault not empty") { try await vault.engine.deleteVault(vault.location) }
+            await expectRefusal(.invalidParameter, "Vault not empty") {
+                try await vault.engine.deleteVault(vault.location)
+            }
             #expect(try await vault.engine.describeVault(vault.location).archiveCount == 1)
             try await vault.engine.deleteArchive(vault.location, archiveID: stored.archiveID)
             try await vault.engine.deleteVault(vault.location)
             try await vault.engine.deleteVault(vault.location)
             await expectRefusal(.notFound) { _ = try await vault.engine.describeVault(vault.location) }
-            #expect(try await vault.engine.listVaults(account: TestVault.account, region: TestVault.region, from: nil, limit: 9).vaults.isEmpty)
+            #expect(
+                try await vault.engine.listVaults(
+                    account: TestVault.account, region: TestVault.region, from: nil, limit: 9
+                ).vaults.isEmpty)
         }
     }
 
@@ -143,7 +163,9 @@ import VaultModel
             try await vault.running {
                 #expect(try await vault.download(fresh.archiveID) == [2])
                 // The old vault's archive is purged in its time, although its vault is gone.
-                try await vault.until("the purge", advancing: .seconds(1000)) { vault.cold.names(containing: "part-").count == 1 }
+                try await vault.until("the purge", advancing: .seconds(1000)) {
+                    vault.cold.names(containing: "part-").count == 1
+                }
             }
         }
     }
@@ -154,7 +176,9 @@ import VaultModel
             _ = try await vault.catalog.beginVaultDeletion(uid)
             await expectRefusal(.notFound) { try await vault.upload([1]) }
             try await vault.running {
-                try await vault.until("the end of the vault") { try await vault.catalog.vault(at: vault.location) == nil }
+                try await vault.until("the end of the vault") {
+                    try await vault.catalog.vault(at: vault.location) == nil
+                }
             }
             try await vault.engine.createVault(vault.location)
             try await vault.upload([1])
@@ -165,12 +189,15 @@ import VaultModel
         try await withVault { vault in
             let names = ["b", "a", "C", "_", "0"]
             await withTaskGroup(of: Void.self) { group in
-                for name in names + names { group.addTask { try? await vault.engine.createVault(TestVault.location(name)) } }
+                for name in names + names {
+                    group.addTask { try? await vault.engine.createVault(TestVault.location(name)) }
+                }
             }
             var listed: [String] = []
             var from: VaultName?
             repeat {
-                let page = try await vault.engine.listVaults(account: TestVault.account, region: TestVault.region, from: from, limit: 2)
+                let page = try await vault.engine.listVaults(
+                    account: TestVault.account, region: TestVault.region, from: from, limit: 2)
                 listed += page.vaults.map(\.location.name.text)
                 from = page.next
             } while from != nil
@@ -181,8 +208,12 @@ import VaultModel
 
     @Test func theThousandAndFirstVaultIsRefused() async throws {
         try await withVault { vault in
-            for number in 1..<Limits.maxVaultsPerAccountAndRegion { try await vault.engine.createVault(TestVault.location("v\(number)")) }
-            await expectRefusal(.limitExceeded, "1000 vaults") { try await vault.engine.createVault(TestVault.location("one-more")) }
+            for number in 1..<Limits.maxVaultsPerAccountAndRegion {
+                try await vault.engine.createVault(TestVault.location("v\(number)"))
+            }
+            await expectRefusal(.limitExceeded, "1000 vaults") {
+                try await vault.engine.createVault(TestVault.location("one-more"))
+            }
             try await vault.engine.createVault(TestVault.location("v1"))
         }
     }

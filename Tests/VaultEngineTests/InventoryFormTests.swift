@@ -18,7 +18,9 @@ import VaultModel
         var out = document.head(vault: TestVault.location("v"), date: date)
         for (index, text) in descriptions.enumerated() {
             document.append(
-                InventoryEntry(archiveID: "id\(index)", description: text, created: date, size: UInt64(index), treeHash: hash), to: &out)
+                InventoryEntry(
+                    archiveID: "id\(index)", description: text, created: date, size: UInt64(index), treeHash: hash),
+                to: &out)
         }
         return String(decoding: out + document.tail(), as: UTF8.self)
     }
@@ -29,7 +31,8 @@ import VaultModel
                 + "\"InventoryDate\":\"2024-05-02T03:04:05Z\",\"ArchiveList\":[]}")
         #expect(
             document(.json, ["", "a"]).hasSuffix(
-                "\"ArchiveList\":[{\"ArchiveId\":\"id0\",\"ArchiveDescription\":\"\",\"CreationDate\":\"2024-05-02T03:04:05Z\",\"Size\":0,"
+                "\"ArchiveList\":[{\"ArchiveId\":\"id0\",\"ArchiveDescription\":\"\","
+                    + "\"CreationDate\":\"2024-05-02T03:04:05Z\",\"Size\":0,"
                     + "\"SHA256TreeHash\":\"\(hash)\"},{\"ArchiveId\":\"id1\",\"ArchiveDescription\":\"a\","
                     + "\"CreationDate\":\"2024-05-02T03:04:05Z\",\"Size\":1,\"SHA256TreeHash\":\"\(hash)\"}]}"))
     }
@@ -42,7 +45,8 @@ import VaultModel
     }
 
     @Test(arguments: [
-        ("", ""), ("plain text", "plain text"), ("a,b", "\"a,b\""), ("say \"x\"", "\"say \\\"x\\\"\""), ("back\\slash", "back\\slash"),
+        ("", ""), ("plain text", "plain text"), ("a,b", "\"a,b\""), ("say \"x\"", "\"say \\\"x\\\"\""),
+        ("back\\slash", "back\\slash"),
         ("a\\\"b", "\"a\\\\\"b\""), (",", "\",\""), ("\"", "\"\\\"\""), ("\\,", "\"\\,\""),
     ])
     func csvQuotesByTheServicesOwnRule(text: String, field: String) {
@@ -79,7 +83,8 @@ import VaultModel
         column.nextMarker = "m"
         column.inventory = InventoryParameters(
             format: .csv, startDate: Timestamp(iso8601: "2013-03-20T17:03:43Z"), startDateText: "2013-03-20T17:03:43Z",
-            endDate: Timestamp(iso8601: "2014-03-20T17:03:43Z"), endDateText: "2014-03-20T17:03:43Z", limit: 7, marker: "x")
+            endDate: Timestamp(iso8601: "2014-03-20T17:03:43Z"), endDateText: "2014-03-20T17:03:43Z", limit: 7,
+            marker: "x")
         let reread = try JSONParser.parse(column.json.canonicalBytes())
         #expect(JobColumn(json: reread) == column)
     }

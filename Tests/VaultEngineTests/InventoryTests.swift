@@ -35,7 +35,8 @@ import VaultModel
         let document = try JSONParser.parse(bytes, limits: JSONLimits(maxBytes: 64 << 20))
         return try #require(document["ArchiveList"]?.arrayValue).map {
             Listed(
-                id: try #require($0["ArchiveId"]?.stringValue), description: try #require($0["ArchiveDescription"]?.stringValue),
+                id: try #require($0["ArchiveId"]?.stringValue),
+                description: try #require($0["ArchiveDescription"]?.stringValue),
                 size: try #require($0["Size"]?.integerValue), treeHash: try #require($0["SHA256TreeHash"]?.stringValue))
         }
     }
@@ -47,7 +48,9 @@ import VaultModel
                 #expect(String(decoding: json, as: UTF8.self).hasSuffix("\"ArchiveList\":[]}"))
                 #expect(job.inventory?.marker == nil)
                 let (_, csv) = try await inventory(vault, InventoryParameters(format: .csv))
-                #expect(String(decoding: csv, as: UTF8.self) == "ArchiveId,ArchiveDescription,CreationDate,Size,SHA256TreeHash\n")
+                #expect(
+                    String(decoding: csv, as: UTF8.self)
+                        == "ArchiveId,ArchiveDescription,CreationDate,Size,SHA256TreeHash\n")
             }
         }
     }
@@ -58,7 +61,8 @@ import VaultModel
             for (size, text) in [(1, ""), (10, "a, b"), (1 << 20, "say \"x\""), (2_000_000, "tail\\")] {
                 let bytes = content(size, seed: 1)
                 let stored = try await vault.upload(bytes, description: text)
-                expected.insert(Listed(id: stored.archiveID, description: text, size: Int64(size), treeHash: stored.treeHash.hex))
+                expected.insert(
+                    Listed(id: stored.archiveID, description: text, size: Int64(size), treeHash: stored.treeHash.hex))
             }
             let gone = try await vault.upload([9], description: "deleted")
             try await vault.engine.deleteArchive(vault.location, archiveID: gone.archiveID)
@@ -71,7 +75,10 @@ import VaultModel
                 let lines = String(decoding: csv, as: UTF8.self).split(separator: "\n")
                 #expect(lines.count == 5)
                 for entry in expected {
-                    #expect(lines.contains { $0.hasPrefix(entry.id + ",") && $0.hasSuffix(",\(entry.size),\(entry.treeHash)") })
+                    #expect(
+                        lines.contains {
+                            $0.hasPrefix(entry.id + ",") && $0.hasSuffix(",\(entry.size),\(entry.treeHash)")
+                        })
                 }
             }
         }
@@ -83,7 +90,8 @@ import VaultModel
             try await vault.running {
                 let id = try await vault.engine.initiateJob(
                     vault.location,
-                    JobRequest(action: .inventory(InventoryParameters()), tier: nil, description: "weekly", snsTopic: nil))
+                    JobRequest(
+                        action: .inventory(InventoryParameters()), tier: nil, description: "weekly", snsTopic: nil))
                 let ended = try await vault.ended(id)
                 #expect(ended.description == "weekly" && ended.tier == nil && ended.archive == nil)
                 try await vault.upload([2])
@@ -115,9 +123,12 @@ import VaultModel
                         parameters.endDateText = parameters.endDate?.iso8601Milliseconds
                         let (_, bytes) = try await inventory(vault, parameters)
                         let expected = stored.filter {
-                            parameters.startDate ?? $0.0 <= $0.0 && $0.0 < parameters.endDate ?? $0.0.advanced(by: .seconds(1))
+                            parameters.startDate ?? $0.0 <= $0.0
+                                && $0.0 < parameters.endDate ?? $0.0.advanced(by: .seconds(1))
                         }
-                        #expect(Set(try listed(bytes).map(\.id)) == Set(expected.map(\.1)), "\(from ?? -1)..<\(until ?? -1)")
+                        #expect(
+                            Set(try listed(bytes).map(\.id)) == Set(expected.map(\.1)), "\(from ?? -1)..<\(until ?? -1)"
+                        )
                     }
                 }
             }
@@ -136,10 +147,12 @@ import VaultModel
                 let archive = ArchiveRow(
                     uid: uid, id: id.text, vault: row.uid, state: .stored,
                     // Many share a moment, so that pages end inside one.
-                    created: vault.clock.now().advanced(by: .milliseconds(Int64(number / 700))), size: UInt64(number + 1), partCount: 1,
+                    created: vault.clock.now().advanced(by: .milliseconds(Int64(number / 700))),
+                    size: UInt64(number + 1), partCount: 1,
                     generation: 1, keyVersion: 1,
                     sealed: try vault.keyring.seal(
-                        ArchiveColumn(description: "number \(number)", treeHash: hash), uid: uid.bytes, of: row, random: vault.random))
+                        ArchiveColumn(description: "number \(number)", treeHash: hash), uid: uid.bytes, of: row,
+                        random: vault.random))
                 group.addTask {
                     let outcome = try await vault.catalog.commitArchive(archive, from: nil)
                     #expect(outcome == .stored)
@@ -181,7 +194,9 @@ import VaultModel
             await expectRefusal(.invalidParameter, "Invalid marker") {
                 _ = try await vault.engine.initiateJob(
                     vault.location,
-                    JobRequest(action: .inventory(InventoryParameters(marker: "x")), tier: nil, description: nil, snsTopic: nil))
+                    JobRequest(
+                        action: .inventory(InventoryParameters(marker: "x")), tier: nil, description: nil, snsTopic: nil
+                    ))
             }
         }
     }

@@ -50,9 +50,12 @@ import VaultModel
             vault.cold.memory.overwrite(id, with: blob)
             func job(_ frame: Int) async throws -> String {
                 try await vault.retrieve(
-                    stored.archiveID, range: ByteRange(first: UInt64(frame * Self.mebi), last: UInt64((frame + 1) * Self.mebi - 1)))
+                    stored.archiveID,
+                    range: ByteRange(first: UInt64(frame * Self.mebi), last: UInt64((frame + 1) * Self.mebi - 1)))
             }
-            let jobs = [try await job(0), try await job(1), try await job(2), try await vault.retrieve(stored.archiveID)]
+            let jobs = [
+                try await job(0), try await job(1), try await job(2), try await vault.retrieve(stored.archiveID),
+            ]
             try await vault.running {
                 var endings: [JobDescription.Status] = []
                 for job in jobs { endings.append(try await vault.ended(job).status) }
@@ -147,7 +150,9 @@ import VaultModel
                 let job = try await vault.retrieve(stored.archiveID)
                 try await vault.until("the recall") { vault.cold.recalls > 0 }
                 try await vault.engine.deleteArchive(vault.location, archiveID: stored.archiveID)
-                try await vault.until("the purge", advancing: .seconds(1)) { vault.cold.names(containing: "part-").isEmpty }
+                try await vault.until("the purge", advancing: .seconds(1)) {
+                    vault.cold.names(containing: "part-").isEmpty
+                }
                 let ended = try await vault.ended(job, advancing: .seconds(1))
                 #expect(ended.status == .failed)
                 #expect(ended.statusMessage == JobLifeCycle.archiveDeleted)
@@ -168,7 +173,9 @@ import VaultModel
                     _ = try await vault.ended(job)
                     try await vault.engine.deleteArchive(vault.location, archiveID: stored.archiveID)
                     let start = vault.clock.now()
-                    try await vault.until("ten minutes", advancing: .seconds(10)) { vault.clock.now().since(start) > .seconds(600) }
+                    try await vault.until("ten minutes", advancing: .seconds(10)) {
+                        vault.clock.now().since(start) > .seconds(600)
+                    }
                     let received = try await vault.output(job)
                     #expect(received == bytes, "\(mode)")
                 }
@@ -183,7 +190,8 @@ import VaultModel
             $0.configuration.outputRetention = .seconds(100)
             $0.warm = MemoryBlobStore(capacityBytes: 3 << 20)
         }) { vault in
-            let ids = [try await vault.upload(bytes), try await vault.upload(bytes), try await vault.upload(bytes)].map(\.archiveID)
+            let ids = [try await vault.upload(bytes), try await vault.upload(bytes), try await vault.upload(bytes)].map(
+                \.archiveID)
             try await vault.running {
                 var jobs: [String] = []
                 for id in ids { jobs.append(try await vault.retrieve(id)) }
@@ -208,7 +216,10 @@ import VaultModel
             try await vault.engine.createVault(other)
             let stored = try await vault.upload([1])
             let job = try await vault.retrieve(stored.archiveID)
-            for (location, id) in [(other, job), (vault.location, "B" + job.dropFirst()), (vault.location, stored.archiveID), (vault.location, "")] {
+            for (location, id) in [
+                (other, job), (vault.location, "B" + job.dropFirst()), (vault.location, stored.archiveID),
+                (vault.location, ""),
+            ] {
                 await expectRefusal(.notFound, "The job ID was not found") {
                     _ = try await vault.engine.describeJob(location, jobID: id)
                 }

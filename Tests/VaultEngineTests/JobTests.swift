@@ -18,11 +18,13 @@ import VaultModel
     }
 
     @Test(arguments: [EngineConfiguration.OutputMode.inPlace, .staged], [false, true])
-    func everyAlignedRangeComesBackExactlyWithItsHash(mode: EngineConfiguration.OutputMode, inParts: Bool) async throws {
+    func everyAlignedRangeComesBackExactlyWithItsHash(mode: EngineConfiguration.OutputMode, inParts: Bool) async throws
+    {
         let size = 5 * Self.mebi + 777
         let bytes = content(size, seed: 1)
         try await withVault({ $0.configuration.outputMode = mode }) { vault in
-            let stored = inParts ? try await vault.multipart(bytes, partBytes: 2 * Self.mebi) : try await vault.upload(bytes)
+            let stored =
+                inParts ? try await vault.multipart(bytes, partBytes: 2 * Self.mebi) : try await vault.upload(bytes)
             try await vault.running {
                 for first in 0..<6 {
                     for end in (first + 1)...6 {
@@ -39,7 +41,9 @@ import VaultModel
                         #expect(facts.rangeTreeHash == (isAligned ? naiveTreeHash(slice) : nil), "\(wanted)")
                         let output = try await vault.engine.openOutput(vault.location, jobID: job, range: .whole)
                         #expect(output.treeHash == (isAligned ? naiveTreeHash(slice) : nil), "\(wanted)")
-                        #expect(!output.isPartial && output.byteCount == wanted.count && output.contentType == "application/octet-stream")
+                        #expect(
+                            !output.isPartial && output.byteCount == wanted.count
+                                && output.contentType == "application/octet-stream")
                         let received = try await TestVault.bytes(of: output)
                         #expect(received == slice, "\(wanted)")
                     }
@@ -57,12 +61,19 @@ import VaultModel
             let stored = try await vault.multipart(bytes, partBytes: 2 * Self.mebi, description: "my archive")
             try await vault.running {
                 // An aligned retrieval, then one that is not: bytes 2...6 MiB have no node of their own.
-                for (first, end, aligned) in [(0, size, true), (4 * Self.mebi, size, true), (2 * Self.mebi, 6 * Self.mebi, false)] {
+                for (first, end, aligned) in [
+                    (0, size, true), (4 * Self.mebi, size, true), (2 * Self.mebi, 6 * Self.mebi, false),
+                ] {
                     let job = try await vault.retrieve(stored.archiveID, range: try range(first, end))
                     _ = try await vault.ended(job)
                     let whole = Array(bytes[first..<end])
-                    var wanted = [(0, 1), (0, Self.mebi), (Self.mebi, 2 * Self.mebi), (1, whole.count), (whole.count - 1, whole.count)]
-                    wanted += [(Self.mebi - 1, Self.mebi + 1), (2 * Self.mebi - 3, 2 * Self.mebi + 3), (0, 2 * Self.mebi)]
+                    var wanted = [
+                        (0, 1), (0, Self.mebi), (Self.mebi, 2 * Self.mebi), (1, whole.count),
+                        (whole.count - 1, whole.count),
+                    ]
+                    wanted += [
+                        (Self.mebi - 1, Self.mebi + 1), (2 * Self.mebi - 3, 2 * Self.mebi + 3), (0, 2 * Self.mebi),
+                    ]
                     var choices = SeededGenerator(seed: 3)
                     wanted += (0..<10).map { _ in
                         let low = Int.random(in: 0..<whole.count, using: &choices)
@@ -72,13 +83,17 @@ import VaultModel
                         let output = try await vault.engine.openOutput(
                             vault.location, jobID: job, range: .closed(UInt64(low), UInt64(high - 1)))
                         let part = try range(low, high)
-                        let hash = aligned && part.isTreeHashAligned(size: UInt64(whole.count)) ? naiveTreeHash(whole[low..<high]) : nil
+                        let hash =
+                            aligned && part.isTreeHashAligned(size: UInt64(whole.count))
+                            ? naiveTreeHash(whole[low..<high]) : nil
                         #expect(output.treeHash == hash, "\(part) of \(first)..<\(end)")
                         #expect(output.isPartial && output.range == part && output.archiveDescription == "my archive")
                         let received = try await TestVault.bytes(of: output)
                         #expect(received == Array(whole[low..<high]), "\(part) of \(first)..<\(end)")
                     }
-                    await expectRefusal(.invalidParameter, "Invalid Range") { _ = try await vault.output(job, .from(UInt64(whole.count))) }
+                    await expectRefusal(.invalidParameter, "Invalid Range") {
+                        _ = try await vault.output(job, .from(UInt64(whole.count)))
+                    }
                 }
             }
         }
@@ -123,7 +138,8 @@ import VaultModel
                 // The first has expired, the second still needs the object.
                 vault.clock.advance(by: .seconds(600))
                 try await vault.until("a round of the reclaimer", advancing: .seconds(10)) {
-                    try await vault.engine.listJobs(vault.location, status: nil, completed: nil, marker: nil, limit: 10).jobs.count == 1
+                    try await vault.engine.listJobs(vault.location, status: nil, completed: nil, marker: nil, limit: 10)
+                        .jobs.count == 1
                 }
                 await expectRefusal(.notFound, "The job ID was not found") { _ = try await vault.output(first) }
                 let received = try await vault.output(second)
@@ -139,7 +155,8 @@ import VaultModel
 
     @Test func aColdStoreIsRecalledFirstAndItsOutputStaged() async throws {
         let bytes = content(3 * Self.mebi + 1, seed: 5)
-        try await withVault({ $0.cold = MemoryBlobStore(recallDelay: .init(askings: 3, wait: .seconds(3600))) }) { vault in
+        try await withVault({ $0.cold = MemoryBlobStore(recallDelay: .init(askings: 3, wait: .seconds(3600))) }) {
+            vault in
             let stored = try await vault.multipart(bytes)
             try await vault.running {
                 let start = vault.clock.now()
@@ -156,7 +173,8 @@ import VaultModel
 
     @Test func tiersStartWhenTheirDelayHasPassed() async throws {
         try await withVault({
-            $0.configuration.retrievalDelays = RetrievalDelays(expedited: .zero, standard: .seconds(100), bulk: .seconds(1000))
+            $0.configuration.retrievalDelays = RetrievalDelays(
+                expedited: .zero, standard: .seconds(100), bulk: .seconds(1000))
         }) { vault in
             let stored = try await vault.upload([1, 2, 3])
             try await vault.running {
@@ -165,7 +183,9 @@ import VaultModel
                 let expedited = try await vault.retrieve(stored.archiveID, tier: .expedited)
                 #expect(try await vault.ended(expedited).tier == .expedited)
                 #expect(try await vault.status(standard) == .inProgress)
-                await expectRefusal(.invalidParameter, "not currently available") { _ = try await vault.output(standard) }
+                await expectRefusal(.invalidParameter, "not currently available") {
+                    _ = try await vault.output(standard)
+                }
                 let done = try await vault.ended(standard, advancing: .seconds(1))
                 #expect(done.tier == .standard)
                 #expect(try #require(done.completed).since(done.created) >= .seconds(100))
@@ -201,7 +221,9 @@ import VaultModel
             try await vault.running {
                 let job = try await vault.retrieve(stored.archiveID)
                 let start = vault.clock.now()
-                try await vault.until("some time", advancing: .milliseconds(500)) { vault.clock.now().since(start) > .seconds(60) }
+                try await vault.until("some time", advancing: .milliseconds(500)) {
+                    vault.clock.now().since(start) > .seconds(60)
+                }
                 #expect(try await vault.status(job) == .inProgress)
                 #expect(vault.cold.reads(containing: "part-") == 0, "nothing is read before there is room")
                 vault.warm.pretendRoom(nil)
@@ -220,8 +242,11 @@ import VaultModel
                 vault.clock.advance(by: .milliseconds(1))
                 ids.append(try await vault.retrieve(stored.archiveID, description: "job \(number)"))
             }
-            func list(_ status: JobDescription.Status?, _ completed: Bool?, _ marker: String? = nil, limit: Int = 10) async throws -> JobPage {
-                try await vault.engine.listJobs(vault.location, status: status, completed: completed, marker: marker, limit: limit)
+            func list(_ status: JobDescription.Status?, _ completed: Bool?, _ marker: String? = nil, limit: Int = 10)
+                async throws -> JobPage
+            {
+                try await vault.engine.listJobs(
+                    vault.location, status: status, completed: completed, marker: marker, limit: limit)
             }
             #expect(try await list(nil, nil).jobs.map(\.jobID) == ids)
             #expect(try await list(.inProgress, nil).jobs.map(\.description) == (0..<5).map { "job \($0)" })
@@ -241,7 +266,9 @@ import VaultModel
     @Test func rangesThatAreNotOnTheGridAreRefused() async throws {
         try await withVault { vault in
             let stored = try await vault.upload(content(2 * Self.mebi + 5, seed: 7))
-            for (first, end) in [(1, Self.mebi), (0, Self.mebi + 1), (0, 2 * Self.mebi + 6), (3 * Self.mebi, 4 * Self.mebi)] {
+            for (first, end) in [
+                (1, Self.mebi), (0, Self.mebi + 1), (0, 2 * Self.mebi + 6), (3 * Self.mebi, 4 * Self.mebi),
+            ] {
                 let wanted = try range(first, end)
                 await expectRefusal(.invalidParameter, "Invalid RetrievalByteRange") {
                     _ = try await vault.retrieve(stored.archiveID, range: wanted)
@@ -253,7 +280,8 @@ import VaultModel
     @Test func anotherProcessTakesOverAndEachJobEndsOnce() async throws {
         let bytes = content(Self.mebi, seed: 8)
         // The first engine's clock never moves: it sleeps in its recall as a process that was stopped would.
-        try await withVault({ $0.cold = MemoryBlobStore(recallDelay: .init(askings: 1, wait: .seconds(10))) }) { vault in
+        try await withVault({ $0.cold = MemoryBlobStore(recallDelay: .init(askings: 1, wait: .seconds(10))) }) {
+            vault in
             let stuckClock = ManualClock()
             let stuck = try await vault.anotherEngine(clock: stuckClock)
             let stored = try await vault.upload(bytes)
@@ -285,11 +313,14 @@ import VaultModel
     }
 
     @Test func aStoppedEngineHandsItsJobsBack() async throws {
-        try await withVault({ $0.cold = MemoryBlobStore(recallDelay: .init(askings: 1000, wait: .seconds(10))) }) { vault in
+        try await withVault({ $0.cold = MemoryBlobStore(recallDelay: .init(askings: 1000, wait: .seconds(10))) }) {
+            vault in
             let stored = try await vault.upload([1])
             _ = try await vault.retrieve(stored.archiveID)
             try await vault.running {
-                try await vault.until("the lease") { try await vault.catalog.runnableJobs(at: vault.clock.now(), limit: 10).isEmpty }
+                try await vault.until("the lease") {
+                    try await vault.catalog.runnableJobs(at: vault.clock.now(), limit: 10).isEmpty
+                }
             }
             // Nobody waits for the lease to run out.
             #expect(try await vault.catalog.runnableJobs(at: vault.clock.now(), limit: 10).count == 1)

@@ -88,7 +88,9 @@ import VaultModel
             let fresh = try await vault.anotherEngine()
             #expect(try await fresh.listKeys().master.map(\.references) == [2, 0])
             try await vault.running([fresh]) {
-                try await vault.until("the end of the rotation") { try await fresh.listKeys().master.map(\.references) == [0, 2] }
+                try await vault.until("the end of the rotation") {
+                    try await fresh.listKeys().master.map(\.references) == [0, 2]
+                }
             }
             try await expectReadable(vault, [(stored.archiveID, bytes)])
         }
@@ -102,7 +104,9 @@ import VaultModel
             #expect(report.newVersion == 2)
             let after = try await vault.upload(new, description: "new")
             let keys = try await vault.engine.listKeys().vaults
-            #expect(keys.map(\.version) == [1, 2] && keys.map(\.references) == [1, 1] && keys.map(\.isCurrent) == [false, true])
+            #expect(
+                keys.map(\.version) == [1, 2] && keys.map(\.references) == [1, 1]
+                    && keys.map(\.isCurrent) == [false, true])
             _ = try await vault.engine.rotateMasterKey()
             try await expectReadable(vault, [(before.archiveID, old), (after.archiveID, new)])
             // The old version's last archive takes its reference along.
@@ -124,7 +128,8 @@ import VaultModel
             await expectRefusal(.invalidParameter, "has a keyring already") {
                 try await Keyring.create(
                     files: vault.keyFiles, root: FileKeyCustody(rootKey: wrong, random: vault.random),
-                    recovery: RecoveryKeyCustody(recoveryKey: wrong, random: vault.random), recoveryKey: wrong, now: vault.clock.now(),
+                    recovery: RecoveryKeyCustody(recoveryKey: wrong, random: vault.random), recoveryKey: wrong,
+                    now: vault.clock.now(),
                     random: vault.random)
             }
             await expectRefusal(.integrity, "keyring is incomplete") {
@@ -136,10 +141,14 @@ import VaultModel
             let position = try #require(bytes.lastIndex(of: UInt8(ascii: "=")) ?? bytes.indices.last) - 10
             bytes[position] = bytes[position] == UInt8(ascii: "A") ? UInt8(ascii: "B") : UInt8(ascii: "A")
             let first = Array("wrapped\":\"".utf8)
-            let start = try #require((0..<bytes.count - first.count).first { Array(bytes[$0..<$0 + first.count]) == first }) + first.count + 20
+            let start =
+                try #require((0..<bytes.count - first.count).first { Array(bytes[$0..<$0 + first.count]) == first })
+                + first.count + 20
             bytes[start] = bytes[start] == UInt8(ascii: "A") ? UInt8(ascii: "B") : UInt8(ascii: "A")
             try await vault.keyFiles.replace(name, with: bytes)
-            await expectRefusal(.integrity) { _ = try await TestVault.openKeyring(vault.keyFiles, vault.root, vault.random) }
+            await expectRefusal(.integrity) {
+                _ = try await TestVault.openKeyring(vault.keyFiles, vault.root, vault.random)
+            }
         }
     }
 
@@ -150,11 +159,14 @@ import VaultModel
             let (root, recovery) = (SecretKey(random: random), SecretKey(random: random))
             let recoveryCustody = RecoveryKeyCustody(recoveryKey: recovery, random: random)
             try await Keyring.create(
-                files: files, root: FileKeyCustody(rootKey: root, random: random), recovery: recoveryCustody, recoveryKey: recovery,
+                files: files, root: FileKeyCustody(rootKey: root, random: random), recovery: recoveryCustody,
+                recoveryKey: recovery,
                 now: Timestamp(milliseconds: 1), random: random)
             let normal = try await TestVault.openKeyring(files, root, random)
             _ = try await normal.addMaster(now: Timestamp(milliseconds: 2))
-            let emergency = try await Keyring.open(files: files, root: recoveryCustody, random: random) { _ in recoveryCustody }
+            let emergency = try await Keyring.open(files: files, root: recoveryCustody, random: random) { _ in
+                recoveryCustody
+            }
             #expect(emergency.masterKeys.map(\.version) == [1, 2])
             #expect(try emergency.master(2).isEqual(to: normal.master(2)))
         }
@@ -165,9 +177,12 @@ import VaultModel
             try await vault.upload([1], description: "one")
             try await vault.upload([2], description: "two")
             let row = try #require(try await vault.catalog.vault(at: vault.location))
-            let archives = try await vault.catalog.archives(vault: row.uid, after: nil, from: nil, until: nil, limit: 10)
+            let archives = try await vault.catalog.archives(
+                vault: row.uid, after: nil, from: nil, until: nil, limit: 10)
             let (a, b) = (archives[0], archives[1])
-            #expect(try vault.keyring.open(a.sealed, as: ArchiveColumn.self, uid: a.uid.bytes, of: row).description.isEmpty == false)
+            #expect(
+                try vault.keyring.open(a.sealed, as: ArchiveColumn.self, uid: a.uid.bytes, of: row).description.isEmpty
+                    == false)
             func refused(_ body: () throws -> Void) { #expect(throws: VaultError.self) { try body() } }
             refused { _ = try vault.keyring.open(a.sealed, as: ArchiveColumn.self, uid: b.uid.bytes, of: row) }
             refused { _ = try vault.keyring.open(a.sealed, as: UploadColumn.self, uid: a.uid.bytes, of: row) }
@@ -189,7 +204,8 @@ import VaultModel
             let (root, recovery) = (SecretKey(random: random), SecretKey(random: random))
             let custody = FileKeyCustody(rootKey: root, random: random)
             try await Keyring.create(
-                files: keys, root: custody, recovery: RecoveryKeyCustody(recoveryKey: recovery, random: random), recoveryKey: recovery,
+                files: keys, root: custody, recovery: RecoveryKeyCustody(recoveryKey: recovery, random: random),
+                recoveryKey: recovery,
                 now: Timestamp(milliseconds: 1), random: random)
             let bytes = content((5 << 20) + 3, seed: 1)
             var archiveID = ""
@@ -219,11 +235,15 @@ import VaultModel
                 } else {
                     let job = try await engine.initiateJob(
                         location,
-                        JobRequest(action: .archive(archiveID: archiveID, range: nil), tier: nil, description: nil, snsTopic: nil))
+                        JobRequest(
+                            action: .archive(archiveID: archiveID, range: nil), tier: nil, description: nil,
+                            snsTopic: nil))
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         group.addTask { try await engine.run() }
                         let end = ContinuousClock.now + .seconds(60)
-                        while try await engine.describeJob(location, jobID: job).status == .inProgress, ContinuousClock.now < end {
+                        while try await engine.describeJob(location, jobID: job).status == .inProgress,
+                            ContinuousClock.now < end
+                        {
                             try await Task.sleep(for: .milliseconds(2))
                         }
                         group.cancelAll()

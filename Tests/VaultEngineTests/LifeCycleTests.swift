@@ -18,12 +18,16 @@ import VaultModel
         for exponent in 0..<63 {
             #expect(UploadLifeCycle.isValidPartSize(1 << UInt64(exponent)) == (20...32).contains(exponent))
         }
-        for bytes: UInt64 in [0, mebi - 1, mebi + 1, 3 * mebi, (1 << 32) + 1, .max] { #expect(!UploadLifeCycle.isValidPartSize(bytes)) }
+        for bytes: UInt64 in [0, mebi - 1, mebi + 1, 3 * mebi, (1 << 32) + 1, .max] {
+            #expect(!UploadLifeCycle.isValidPartSize(bytes))
+        }
     }
 
     @Test func theIndexOfAPartIsItsPlaceOnTheGrid() throws {
         let rules = UploadLifeCycle(partBytes: 2 * mebi)
-        func index(_ first: UInt64, _ last: UInt64) throws -> UInt32 { try rules.index(of: try #require(ByteRange(first: first, last: last))) }
+        func index(_ first: UInt64, _ last: UInt64) throws -> UInt32 {
+            try rules.index(of: try #require(ByteRange(first: first, last: last)))
+        }
         #expect(try index(0, 2 * mebi - 1) == 0)
         #expect(try index(4 * mebi, 4 * mebi) == 2)
         #expect(try index(9999 * 2 * mebi, 10_000 * 2 * mebi - 1) == 9999)
@@ -31,6 +35,23 @@ import VaultModel
         #expect(throws: VaultError.self) { try index(mebi, 2 * mebi - 1) }
         #expect(throws: VaultError.self) { try index(0, 2 * mebi) }
         #expect(throws: VaultError.self) { try index(1, 1) }
+    }
+
+    @Test func writeNumbersGoUpWhateverTheClockDoes() {
+        let random = SeededRandom(seed: 1)
+        var stored: UInt64?
+        for milliseconds in [
+            1_700_000_000_000, 1_700_000_000_000, 1_600_000_000_000, 0, -5, 1_700_000_000_001, 4_000_000_000_000,
+        ] as [Int64] {
+            let number = VaultEngine.writeNumber(after: stored, at: Timestamp(milliseconds: milliseconds), random)
+            #expect(number > stored ?? 0 && number < 1 << 53)
+            stored = number
+        }
+        // Writers that start from the same state at the same moment rarely take the same number.
+        let numbers = (0..<100).map { _ in
+            VaultEngine.writeNumber(after: stored, at: Timestamp(milliseconds: 0), random)
+        }
+        #expect(Set(numbers).count > 80)
     }
 
     @Test func onlyWholePartsInOrderMakeAnArchive() throws {
@@ -41,7 +62,8 @@ import VaultModel
         }
         func refusal(_ lengths: [(UInt32, UInt64)], _ size: UInt64, _ hash: SHA256Digest? = nil) -> String? {
             do throws(VaultError) {
-                try rules.verify(parts(lengths), size: size, treeHash: hash ?? TreeHash.combine(Array(hashes.prefix(lengths.count))))
+                try rules.verify(
+                    parts(lengths), size: size, treeHash: hash ?? TreeHash.combine(Array(hashes.prefix(lengths.count))))
                 return nil
             } catch {
                 return error.code == .invalidParameter ? error.message : "\(error)"
@@ -52,7 +74,9 @@ import VaultModel
         #expect(refusal([], 0)?.contains("No part") == true)
         #expect(refusal([(1, mebi)], mebi)?.contains("Missing part: bytes 0-1048575") == true)
         #expect(refusal([(0, mebi), (2, mebi)], 2 * mebi)?.contains("Missing part: bytes 1048576-2097151") == true)
-        #expect(refusal([(0, mebi), (1, mebi - 1), (2, mebi)], 3 * mebi - 1)?.contains("shorter than the upload's part size") == true)
+        #expect(
+            refusal([(0, mebi), (1, mebi - 1), (2, mebi)], 3 * mebi - 1)?.contains(
+                "shorter than the upload's part size") == true)
         #expect(refusal([(0, mebi)], mebi + 1)?.contains("x-amz-archive-size") == true)
         #expect(refusal([(0, mebi)], mebi, hashes[2])?.contains("x-amz-sha256-tree-hash") == true)
     }
@@ -75,7 +99,9 @@ import VaultModel
             #expect(isFailure(after(StorageError(code, ""), attempts: 3), "failed 3 times"), "\(code)")
         }
         #expect(after(ExecutionError.tooManyWaiters) == .retry)
-        for code in [StorageError.Code.integrity, .notFound] { #expect(isFailure(after(StorageError(code, "")), "integrity check")) }
+        for code in [StorageError.Code.integrity, .notFound] {
+            #expect(isFailure(after(StorageError(code, "")), "integrity check"))
+        }
         #expect(isFailure(after(FormatError.malformed("x")), "integrity check"))
         #expect(isFailure(after(SealError.wrongKeyOrContext), "integrity check"))
         #expect(after(VaultError(.notFound, "")) == .fail(JobLifeCycle.archiveDeleted))
@@ -87,9 +113,11 @@ import VaultModel
     private func job(_ account: Int, number: Int, deadline: Int64) -> JobRow {
         let digits = String(1_000_000_000_000 + account).suffix(12)
         return JobRow(
-            uid: JobUID(words: UIDWords(high: UInt64(account), low: UInt64(number))), id: "", vault: .none, account: AccountID(String(digits))!,
+            uid: JobUID(words: UIDWords(high: UInt64(account), low: UInt64(number))), id: "", vault: .none,
+            account: AccountID(String(digits))!,
             action: .archiveRetrieval, tier: nil, state: .queued, created: Timestamp(milliseconds: 0),
-            notBefore: Timestamp(milliseconds: 0), deadline: Timestamp(milliseconds: deadline), archive: nil, archiveID: nil,
+            notBefore: Timestamp(milliseconds: 0), deadline: Timestamp(milliseconds: deadline), archive: nil,
+            archiveID: nil,
             archiveSize: nil, range: nil, sealed: SealedColumnValue(keyVersion: 1, bytes: []))
     }
 

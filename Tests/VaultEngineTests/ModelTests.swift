@@ -11,7 +11,8 @@ import VaultModel
 
 /// The engine against a dictionary: random operations, stores that fail now and then, restarts.
 ///
-/// What may differ from the model is only what was not acknowledged: a failed change may have happened or not. Whatever is handed out is right.
+/// What may differ from the model is only what was not acknowledged: a failed change may have happened or not. Whatever
+/// is handed out is right.
 @Suite(.serialized) struct ModelTests {
     private static let mebi = 1 << 20
 
@@ -31,8 +32,10 @@ import VaultModel
     }
 
     private static let faults: [(MemoryBlobStore.Operation, StorageError.Code)] = [
-        (.putAll, .transient), (.putAll, .noSpace), (.putAll, .outcomeUnknown), (.commit, .transient), (.commit, .outcomeUnknown),
-        (.write, .noSpace), (.write, .transient), (.beginWrite, .noSpace), (.read, .transient), (.size, .transient), (.delete, .transient),
+        (.putAll, .transient), (.putAll, .noSpace), (.putAll, .outcomeUnknown), (.commit, .transient),
+        (.commit, .outcomeUnknown),
+        (.write, .noSpace), (.write, .transient), (.beginWrite, .noSpace), (.read, .transient), (.size, .transient),
+        (.delete, .transient),
         (.list, .transient),
     ]
 
@@ -64,10 +67,13 @@ import VaultModel
         _ vault: TestVault, _ engine: VaultEngine, _ model: inout Model, _ choices: inout SeededGenerator
     ) async throws {
         vault.clock.advance(by: .milliseconds(Int64.random(in: 0...2000, using: &choices)))
-        if Int.random(in: 0..<4, using: &choices) == 0, let (operation, code) = Self.faults.randomElement(using: &choices) {
+        if Int.random(in: 0..<4, using: &choices) == 0,
+            let (operation, code) = Self.faults.randomElement(using: &choices)
+        {
             vault.cold.memory.fail(operation, with: [code])
         }
-        let verb = ["upload", "upload", "multipart", "delete", "retrieve", "retrieve", "rotate", "download", "abort"].randomElement(using: &choices)
+        let verb = ["upload", "upload", "multipart", "delete", "retrieve", "retrieve", "rotate", "download", "abort"]
+            .randomElement(using: &choices)
         model.operations[verb ?? "", default: 0] += 1
         let size = [1, 1000, Self.mebi, Self.mebi + 1, 2 * Self.mebi + 77].randomElement(using: &choices) ?? 1
         let bytes = content(size, seed: choices.next())
@@ -94,7 +100,9 @@ import VaultModel
                 model.doubtful[id] = nil
                 model.deleted.insert(id)
             case "retrieve":
-                guard let id = model.archives.keys.sorted().randomElement(using: &choices), let whole = model.archives[id] else { return }
+                guard let id = model.archives.keys.sorted().randomElement(using: &choices),
+                    let whole = model.archives[id]
+                else { return }
                 let leaves = (whole.count + Self.mebi - 1) / Self.mebi
                 let first = Int.random(in: 0..<leaves, using: &choices)
                 let end = min(Int.random(in: first + 1...leaves, using: &choices) * Self.mebi, whole.count)
@@ -102,19 +110,26 @@ import VaultModel
                     vault.location,
                     JobRequest(
                         action: .archive(
-                            archiveID: id, range: ByteRange(first: UInt64(first * Self.mebi), last: UInt64(end - 1))), tier: nil,
+                            archiveID: id, range: ByteRange(first: UInt64(first * Self.mebi), last: UInt64(end - 1))),
+                        tier: nil,
                         description: nil, snsTopic: nil))
                 model.jobs[job] = (id, Array(whole[first * Self.mebi..<end]))
             case "download":
-                guard let job = model.jobs.keys.sorted().randomElement(using: &choices), let expected = model.jobs[job] else { return }
+                guard let job = model.jobs.keys.sorted().randomElement(using: &choices), let expected = model.jobs[job]
+                else { return }
                 // Whenever it is ready, it is right.
                 if let received = try await received(job, vault, engine) { #expect(received == expected.bytes) }
             default:
-                _ = try await Bool.random(using: &choices) ? engine.rotateMasterKey() : engine.rotateVaultKey(vault.location)
+                _ =
+                    try await Bool.random(using: &choices)
+                    ? engine.rotateMasterKey() : engine.rotateVaultKey(vault.location)
             }
-        } catch let error as VaultError where [.unavailable, .internalFailure, .integrity, .notFound].contains(error.code) {
+        } catch let error as VaultError
+            where [.unavailable, .internalFailure, .integrity, .notFound].contains(error.code)
+        {
             // Only what a failing store explains: a missing archive or upload is never an answer to a valid request.
-            #expect(error.code != .integrity && (error.code != .notFound || verb == "download"), "\(verb ?? ""): \(error)")
+            #expect(
+                error.code != .integrity && (error.code != .notFound || verb == "download"), "\(verb ?? ""): \(error)")
             model.failures += 1
         }
     }
@@ -146,7 +161,8 @@ import VaultModel
         #expect((least...least + model.doubtful.count + model.unknownArchives).contains(Int(count)), "seed \(seed)")
         for (id, bytes) in model.archives.sorted(by: { $0.key < $1.key }) {
             let job = try await engine.initiateJob(
-                vault.location, JobRequest(action: .archive(archiveID: id, range: nil), tier: nil, description: nil, snsTopic: nil))
+                vault.location,
+                JobRequest(action: .archive(archiveID: id, range: nil), tier: nil, description: nil, snsTopic: nil))
             try await vault.until("the end of a job", advancing: .milliseconds(100)) {
                 try await engine.describeJob(vault.location, jobID: job).status != .inProgress
             }
@@ -156,7 +172,8 @@ import VaultModel
         for id in model.deleted {
             await expectRefusal(.notFound) {
                 _ = try await engine.initiateJob(
-                    vault.location, JobRequest(action: .archive(archiveID: id, range: nil), tier: nil, description: nil, snsTopic: nil))
+                    vault.location,
+                    JobRequest(action: .archive(archiveID: id, range: nil), tier: nil, description: nil, snsTopic: nil))
             }
         }
     }
@@ -178,7 +195,9 @@ import VaultModel
         ).archiveID
     }
 
-    private func part(_ upload: String, at first: Int, _ bytes: [UInt8], _ vault: TestVault, _ engine: VaultEngine) async throws {
+    private func part(_ upload: String, at first: Int, _ bytes: [UInt8], _ vault: TestVault, _ engine: VaultEngine)
+        async throws
+    {
         guard let range = ByteRange(first: UInt64(first), last: UInt64(first + bytes.count - 1)) else { return }
         _ = try await engine.uploadPart(
             UploadPartRequest(
@@ -195,7 +214,7 @@ import VaultModel
                 do {
                     try await part(upload, at: first, piece, vault, engine)
                     break
-                } catch where attempt < 5 {
+                } catch  where attempt < 5 {
                     vault.clock.advance(by: .milliseconds(1))
                 }
             }

@@ -32,7 +32,9 @@ import VaultModel
         try await withVault { vault in
             try await vault.engine.setVaultCompression(vault.location, choice)
             let stored = try await vault.upload(bytes)
-            let onDisk = vault.cold.memory.blobs.filter { $0.key.name.contains("part-") }.reduce(0) { $0 + $1.value.count }
+            let onDisk = vault.cold.memory.blobs.filter { $0.key.name.contains("part-") }.reduce(0) {
+                $0 + $1.value.count
+            }
             #expect((onDisk < 100_000) == (choice != "none"))
             try await vault.running { try await vault.check(stored.archiveID, holds: bytes) }
         }
@@ -46,8 +48,12 @@ import VaultModel
             let stored = try await vault.upload(bytes, description: "a description that nobody may read")
             try await vault.running { try await vault.check(stored.archiveID, holds: bytes) }
             let catalog = try await vault.catalogBytes()
-            for needle in [Array(secret), Array("a description that nobody may read".utf8), Array(stored.treeHash.hex.utf8)] {
-                for (id, blob) in vault.cold.memory.blobs.merging(vault.warm.memory.blobs, uniquingKeysWith: { first, _ in first }) {
+            for needle in [
+                Array(secret), Array("a description that nobody may read".utf8), Array(stored.treeHash.hex.utf8),
+            ] {
+                for (id, blob) in vault.cold.memory.blobs.merging(
+                    vault.warm.memory.blobs, uniquingKeysWith: { first, _ in first })
+                {
                     #expect(!blob.holds(needle), "\(id)")
                 }
                 #expect(!catalog.holds(needle))
@@ -69,7 +75,8 @@ import VaultModel
                 _ = try await vault.engine.uploadArchive(
                     UploadArchiveRequest(
                         location: vault.location, contentLength: UInt64(declared ?? bytes.count),
-                        treeHash: treeHash ?? naiveTreeHash(bytes), linearHash: linearHash ?? SHA256Hasher.hash(bytes), description: ""),
+                        treeHash: treeHash ?? naiveTreeHash(bytes), linearHash: linearHash ?? SHA256Hasher.hash(bytes),
+                        description: ""),
                     body: Body(bytes, breaks: breaks))
             }
             #expect(vault.cold.names == before)
@@ -85,8 +92,10 @@ import VaultModel
         try await refuses(.invalidSignature, "x-amz-content-sha256", bytes: bytes, linearHash: other)
         if size > Self.mebi {
             try await refuses(
-                .invalidParameter, "the expected value is the linear SHA-256", bytes: bytes, treeHash: SHA256Hasher.hash(bytes))
-            try await refuses(.invalidSignature, "this is the SHA-256 tree hash", bytes: bytes, linearHash: naiveTreeHash(bytes))
+                .invalidParameter, "the expected value is the linear SHA-256", bytes: bytes,
+                treeHash: SHA256Hasher.hash(bytes))
+            try await refuses(
+                .invalidSignature, "this is the SHA-256 tree hash", bytes: bytes, linearHash: naiveTreeHash(bytes))
         }
     }
 
@@ -94,7 +103,9 @@ import VaultModel
     func aBodyOfAnotherLengthStoresNothing(size: Int) async throws {
         let bytes = content(size, seed: 3)
         try await refuses(.invalidParameter, "longer than its declared length", bytes: bytes + [0], declared: size)
-        if size > 1 { try await refuses(.invalidParameter, "The body ended after", bytes: Array(bytes.dropLast()), declared: size) }
+        if size > 1 {
+            try await refuses(.invalidParameter, "The body ended after", bytes: Array(bytes.dropLast()), declared: size)
+        }
         try await refuses(.invalidParameter, "The body ended after 0 of", bytes: [], declared: size)
         try await refuses(.invalidParameter, "Content-Length", bytes: bytes, declared: 0)
         try await refuses(.invalidParameter, "Content-Length", bytes: bytes, declared: (1 << 32) + 1)
@@ -108,14 +119,19 @@ import VaultModel
 
     @Test(arguments: [MemoryBlobStore.Operation.beginWrite, .write, .commit, .putAll])
     func aStoreThatFailsLeavesNothingAndTheNextTrySucceeds(operation: MemoryBlobStore.Operation) async throws {
-        for (code, expected) in [(StorageError.Code.noSpace, VaultError.Code.unavailable), (.transient, .unavailable), (.integrity, .integrity)] {
+        for (code, expected) in [
+            (StorageError.Code.noSpace, VaultError.Code.unavailable), (.transient, .unavailable),
+            (.integrity, .integrity),
+        ] {
             try await withVault { vault in
                 let bytes = content(operation == .putAll ? 100 : 2 * Self.mebi, seed: 5)
                 let before = vault.cold.names
                 vault.cold.memory.fail(operation, with: [code])
                 await expectRefusal(expected) { try await vault.upload(bytes) }
                 try await vault.running {
-                    try await vault.until("the clean-up", advancing: .seconds(10)) { try await vault.engine.totals().doomedBlobs == 0 }
+                    try await vault.until("the clean-up", advancing: .seconds(10)) {
+                        try await vault.engine.totals().doomedBlobs == 0
+                    }
                     #expect(vault.cold.names == before)
                     let stored = try await vault.upload(bytes)
                     #expect(try await vault.download(stored.archiveID) == bytes)
@@ -125,9 +141,36 @@ import VaultModel
         }
     }
 
+    @Test func thePiecesOfABodyDoNotMatter() async throws {
+        let bytes = content(3 * Self.mebi + 17, seed: 6)
+        try await withVault { vault in
+            for pieceBytes in [7919, Self.mebi - 1, Self.mebi, Self.mebi + 1, 4 * Self.mebi] {
+                let stored = try await vault.engine.uploadArchive(
+                    UploadArchiveRequest(
+                        location: vault.location, contentLength: UInt64(bytes.count), treeHash: naiveTreeHash(bytes),
+                        linearHash: SHA256Hasher.hash(bytes), description: ""),
+                    body: Body(bytes, pieceBytes: pieceBytes))
+                try await vault.running { try await vault.check(stored.archiveID, holds: bytes) }
+            }
+        }
+    }
+
+    @Test func whenNobodyKnowsWhetherAWriteHappenedItsBlobsAreKept() async throws {
+        try await withVault { vault in
+            let before = vault.cold.names
+            vault.cold.leaveUnknown(1)
+            await expectRefusal(.internalFailure) { try await vault.upload(content(1000, seed: 7)) }
+            #expect(vault.cold.names.subtracting(before).count == 2)
+            let totals = try await vault.engine.totals()
+            #expect(totals.doomedBlobs == 0 && totals.archives == 0)
+        }
+    }
+
     @Test func vaultsThatAreNotThereAreRefused() async throws {
         try await withVault { vault in
-            await expectRefusal(.notFound, "Vault not found for ARN: arn:aws:glacier:us-east-1:123456789012:vaults/other") {
+            await expectRefusal(
+                .notFound, "Vault not found for ARN: arn:aws:glacier:us-east-1:123456789012:vaults/other"
+            ) {
                 try await vault.upload([1], to: TestVault.location("other"))
             }
         }

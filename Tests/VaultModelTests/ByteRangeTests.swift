@@ -6,7 +6,10 @@ import VaultModel
 @Suite struct ByteRangeTests {
     static let mebi: UInt64 = 1 << 20
 
-    @Test(arguments: [("0-0", 0, 0), ("0-1048575", 0, 1_048_575), ("007-9", 7, 9), ("5-9223372036854775806", 5, 9_223_372_036_854_775_806)])
+    @Test(arguments: [
+        ("0-0", 0, 0), ("0-1048575", 0, 1_048_575), ("007-9", 7, 9),
+        ("5-9223372036854775806", 5, 9_223_372_036_854_775_806),
+    ])
     func rangesAreRead(text: String, first: UInt64, last: UInt64) {
         #expect(ByteRange(text) == ByteRange(first: first, last: last))
         #expect(ByteRange(text)?.count == last - first + 1)
@@ -56,7 +59,9 @@ import VaultModel
 
     @Test func offByOneIsNotAligned() throws {
         let size = 5 * Self.mebi + 100
-        for (first, last) in [(1, Self.mebi - 1), (0, Self.mebi), (0, size), (0, size - 2), (Self.mebi - 1, size - 1), (0, Self.mebi - 2)] {
+        for (first, last) in [
+            (1, Self.mebi - 1), (0, Self.mebi), (0, size), (0, size - 2), (Self.mebi - 1, size - 1), (0, Self.mebi - 2),
+        ] {
             let range = try #require(ByteRange(first: first, last: last))
             #expect(!range.isMegabyteAligned(size: size), "\(range)")
             #expect(!range.isTreeHashAligned(size: size), "\(range)")

@@ -22,7 +22,8 @@ import VaultModel
             let account = try #require(AccountID(vector.text("account")))
             let uid = try #require(ArchiveUID(bytes: vector.hex("uid"))).words
             let vault = try #require(VaultUID(bytes: vector.hex("vault")))
-            let minted = codec.mint(kind, uid: uid, vault: vault, account: account, random: FixedBytes(vector.hex("random")))
+            let minted = codec.mint(
+                kind, uid: uid, vault: vault, account: account, random: FixedBytes(vector.hex("random")))
             #expect(minted.text == vector.text("text"))
             #expect(minted.text.count == kind.characterCount)
             #expect(codec.parse(vector.text("text"), kind: kind, account: account) == minted)
@@ -58,7 +59,8 @@ import VaultModel
         #expect(stranger.parse(minted.text, kind: kind, account: account) == nil)
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
         for position in minted.text.indices {
-            let replacement = try #require(alphabet.filter { $0 != minted.text[position] }.randomElement(using: &choices))
+            let replacement = try #require(
+                alphabet.filter { $0 != minted.text[position] }.randomElement(using: &choices))
             var forged = minted.text
             forged.replaceSubrange(position...position, with: [replacement])
             #expect(codec.parse(forged, kind: kind, account: account) == nil, "seed \(seed): \(forged)")
@@ -74,7 +76,9 @@ import VaultModel
             let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: choices.next()) }
             #expect(Base64URL.decode(Base64URL.encode(bytes)) == bytes, "seed \(seed)")
         }
-        for text in ["A", "AB", "AAB", "AA==", "A+AA", "A/AA", "AA A", "AAA\u{0}", "ÄAA"] { #expect(Base64URL.decode(text) == nil, "\(text)") }
+        for text in ["A", "AB", "AAB", "AA==", "A+AA", "A/AA", "AA A", "AAA\u{0}", "ÄAA"] {
+            #expect(Base64URL.decode(text) == nil, "\(text)")
+        }
         #expect(Base64URL.decode("AA") == [0])
         #expect(Base64URL.decode("AAA") == [0, 0])
         #expect(Base64URL.decode("-_8") == [0xFB, 0xFF])

@@ -10,6 +10,7 @@ final class ObservedStore: BlobStore {
     private struct State {
         var reads: [BlobID: Int] = [:]
         var recalls = 0
+        var unknownPuts = 0
         var pretendedRoom: UInt64?
         var onDelete: (@Sendable (BlobID) throws(StorageError) -> Void)?
         var onRead: (@Sendable (BlobID) async throws(StorageError) -> Void)?
@@ -28,9 +29,13 @@ final class ObservedStore: BlobStore {
     }
     var recalls: Int { state.withLock { $0.recalls } }
     func forgetReads() { state.withLock { $0.reads = [:] } }
+    /// The next `count` puts happen, but say that nobody knows.
+    func leaveUnknown(_ count: Int) { state.withLock { $0.unknownPuts = count } }
     func pretendRoom(_ bytes: UInt64?) { state.withLock { $0.pretendedRoom = bytes } }
     func onDelete(_ hook: (@Sendable (BlobID) throws(StorageError) -> Void)?) { state.withLock { $0.onDelete = hook } }
-    func onRead(_ hook: (@Sendable (BlobID) async throws(StorageError) -> Void)?) { state.withLock { $0.onRead = hook } }
+    func onRead(_ hook: (@Sendable (BlobID) async throws(StorageError) -> Void)?) {
+        state.withLock { $0.onRead = hook }
+    }
 
     /// Flips one bit in the middle of each blob whose name contains `text`.
     func rot(containing text: String) {
@@ -45,7 +50,14 @@ final class ObservedStore: BlobStore {
     func beginWrite(_ id: BlobID, expectedBytes: UInt64) async throws(StorageError) -> any BlobWriter {
         try await memory.beginWrite(id, expectedBytes: expectedBytes)
     }
-    func putAll(_ blobs: [(id: BlobID, bytes: ByteBuffer)]) async throws(StorageError) { try await memory.putAll(blobs) }
+    func putAll(_ blobs: [(id: BlobID, bytes: ByteBuffer)]) async throws(StorageError) {
+        try await memory.putAll(blobs)
+        let isUnknown = state.withLock { state in
+            defer { state.unknownPuts = max(0, state.unknownPuts - 1) }
+            return state.unknownPuts > 0
+        }
+        if isUnknown { throw StorageError(.outcomeUnknown, "simulated loss of an answer") }
+    }
     func read(_ id: BlobID, range: Range<UInt64>) async throws(StorageError) -> ByteBuffer {
         let hook = state.withLock { state in
             state.reads[id, default: 0] += 1

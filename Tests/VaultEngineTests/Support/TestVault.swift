@@ -45,7 +45,8 @@ struct Setup {
     }
 }
 
-/// An engine over a real catalog in a temporary directory, stores in memory, and a clock and randomness that the test holds.
+/// An engine over a real catalog in a temporary directory, stores in memory, and a clock and randomness that the test
+/// holds.
 final class TestVault: Sendable {
     static let compute = BlockingPool(name: "compute", threads: 2)
     static let account = AccountID("123456789012")!
@@ -76,29 +77,34 @@ final class TestVault: Sendable {
         let recovery = SecretKey(random: random)
         try await Keyring.create(
             files: keyFiles, root: FileKeyCustody(rootKey: root, random: random),
-            recovery: RecoveryKeyCustody(recoveryKey: recovery, random: random), recoveryKey: recovery, now: clock.now(), random: random)
+            recovery: RecoveryKeyCustody(recoveryKey: recovery, random: random), recoveryKey: recovery,
+            now: clock.now(), random: random)
         keyring = try await Self.openKeyring(keyFiles, root, random)
         engine = Self.engine(setup.configuration, catalog, cold, warm, keyring, clock, random)
     }
 
-    static func openKeyring(_ files: MemoryKeyFiles, _ root: SecretKey, _ random: SeededRandom) async throws -> Keyring {
+    static func openKeyring(_ files: MemoryKeyFiles, _ root: SecretKey, _ random: SeededRandom) async throws -> Keyring
+    {
         try await Keyring.open(files: files, root: FileKeyCustody(rootKey: root, random: random), random: random) {
             RecoveryKeyCustody(recoveryKey: $0, random: random)
         }
     }
 
     private static func engine(
-        _ configuration: EngineConfiguration, _ catalog: SQLiteCatalog, _ cold: ObservedStore, _ warm: ObservedStore, _ keyring: Keyring,
+        _ configuration: EngineConfiguration, _ catalog: SQLiteCatalog, _ cold: ObservedStore, _ warm: ObservedStore,
+        _ keyring: Keyring,
         _ clock: any TimeSource, _ random: SeededRandom
     ) -> VaultEngine {
         VaultEngine(
-            configuration: configuration, catalog: catalog, cold: cold, warm: warm, keyring: keyring, compute: compute, clock: clock,
+            configuration: configuration, catalog: catalog, cold: cold, warm: warm, keyring: keyring, compute: compute,
+            clock: clock,
             random: random, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     /// Another process over the same catalog and stores: it has opened the keys itself.
     func anotherEngine(clock other: (any TimeSource)? = nil) async throws -> VaultEngine {
-        Self.engine(setup, catalog, cold, warm, try await Self.openKeyring(keyFiles, root, random), other ?? clock, random)
+        Self.engine(
+            setup, catalog, cold, warm, try await Self.openKeyring(keyFiles, root, random), other ?? clock, random)
     }
 
     static func location(_ name: String) -> VaultLocation {
@@ -140,7 +146,9 @@ final class TestVault: Sendable {
     // MARK: verbs
 
     @discardableResult
-    func upload(_ bytes: [UInt8], description: String = "", to location: VaultLocation? = nil) async throws -> StoredArchive {
+    func upload(_ bytes: [UInt8], description: String = "", to location: VaultLocation? = nil) async throws
+        -> StoredArchive
+    {
         try await engine.uploadArchive(
             UploadArchiveRequest(
                 location: location ?? self.location, contentLength: UInt64(bytes.count), treeHash: naiveTreeHash(bytes),
@@ -153,7 +161,8 @@ final class TestVault: Sendable {
         try await engine.uploadPart(
             UploadPartRequest(
                 location: location, uploadID: upload,
-                range: ByteRange(first: UInt64(first), last: UInt64(first + bytes.count - 1))!, treeHash: naiveTreeHash(bytes),
+                range: ByteRange(first: UInt64(first), last: UInt64(first + bytes.count - 1))!,
+                treeHash: naiveTreeHash(bytes),
                 linearHash: SHA256Hasher.hash(bytes)),
             body: Body(bytes))
     }
@@ -169,14 +178,19 @@ final class TestVault: Sendable {
     }
 
     func retrieve(
-        _ archiveID: String, range: ByteRange? = nil, tier: RetrievalTier? = nil, description: String? = nil, from location: VaultLocation? = nil
+        _ archiveID: String, range: ByteRange? = nil, tier: RetrievalTier? = nil, description: String? = nil,
+        from location: VaultLocation? = nil
     ) async throws -> String {
         try await engine.initiateJob(
             location ?? self.location,
-            JobRequest(action: .archive(archiveID: archiveID, range: range), tier: tier, description: description, snsTopic: nil))
+            JobRequest(
+                action: .archive(archiveID: archiveID, range: range), tier: tier, description: description,
+                snsTopic: nil))
     }
 
-    func status(_ job: String) async throws -> JobDescription.Status { try await engine.describeJob(location, jobID: job).status }
+    func status(_ job: String) async throws -> JobDescription.Status {
+        try await engine.describeJob(location, jobID: job).status
+    }
 
     /// The job once it has ended.
     func ended(_ job: String, advancing step: Duration = .zero) async throws -> JobDescription {
@@ -214,6 +228,8 @@ func withVault<R>(_ adjust: (inout Setup) -> Void = { _ in }, _ body: (TestVault
         do {
             try await vault.engine.createVault(vault.location)
             let result = try await body(vault)
+            // Whatever happened: all working memory has been given back.
+            #expect(vault.engine.budget.freeBytes == fixed.configuration.memoryBudgetBytes)
             await vault.catalog.close()
             return result
         } catch {
@@ -225,13 +241,16 @@ func withVault<R>(_ adjust: (inout Setup) -> Void = { _ in }, _ body: (TestVault
 
 /// Expects a `VaultError` of this code whose message contains `text`.
 func expectRefusal(
-    _ code: VaultError.Code, _ text: String = "", sourceLocation: SourceLocation = #_sourceLocation, _ body: () async throws -> Void
+    _ code: VaultError.Code, _ text: String = "", sourceLocation: SourceLocation = #_sourceLocation,
+    _ body: () async throws -> Void
 ) async {
     do {
         try await body()
         Issue.record("expected \(code) \(text), but it succeeded", sourceLocation: sourceLocation)
     } catch let error as VaultError {
-        #expect(error.code == code && (text.isEmpty || error.message.contains(text)), "\(error)", sourceLocation: sourceLocation)
+        #expect(
+            error.code == code && (text.isEmpty || error.message.contains(text)), "\(error)",
+            sourceLocation: sourceLocation)
     } catch {
         Issue.record("expected \(code) \(text), got \(error)", sourceLocation: sourceLocation)
     }
@@ -239,7 +258,9 @@ func expectRefusal(
 
 extension TestVault {
     /// Retrieves the archive and compares; the engine must be running.
-    func check(_ archiveID: String, holds bytes: [UInt8], sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    func check(_ archiveID: String, holds bytes: [UInt8], sourceLocation: SourceLocation = #_sourceLocation)
+        async throws
+    {
         let downloaded = try await download(archiveID)
         #expect(downloaded == bytes, sourceLocation: sourceLocation)
     }
