@@ -129,15 +129,7 @@ public final class FileBlobStore: BlobStore {
 
     public func read(_ id: BlobID, range: Range<UInt64>) async throws(StorageError) -> ByteBuffer {
         precondition(range.upperBound - range.lowerBound <= UInt64(maxReadBytes), "one read is bounded")
-        let file = try await disk.openFile(path(of: id))
-        let result: Result<ByteBuffer, StorageError>
-        do throws(StorageError) {
-            result = .success(try await file.read(range))
-        } catch {
-            result = .failure(error)
-        }
-        await file.close()
-        return try result.get()
+        return try await disk.read(path(of: id), range: range)
     }
 
     public func size(of id: BlobID) async throws(StorageError) -> UInt64? { try await disk.size(of: path(of: id)) }
@@ -169,7 +161,7 @@ public final class FileBlobStore: BlobStore {
 
     // MARK: paths
 
-    private var incoming: String { "\(root)/\(Self.incomingDirectory)" }
+    var incoming: String { "\(root)/\(Self.incomingDirectory)" }
     private func path(of id: BlobID) -> String { "\(root)/\(id.name)" }
     func directory(of id: BlobID) -> String {
         guard let slash = id.name.utf8.lastIndex(of: UInt8(ascii: "/")) else { return root }

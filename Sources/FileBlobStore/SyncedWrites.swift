@@ -41,15 +41,9 @@ extension FileBlobStore {
     }
 
     private func writeSynced(_ content: ByteBuffer, _ promise: RoomPromise) async throws(StorageError) -> any DiskFile {
-        let file = try await createTemporary()
-        do throws(StorageError) {
-            try await file.write(content)
-            room.spend(content.readableBytes, of: promise)
-            try await file.sync()
-            return file
-        } catch {
-            await file.close()
-            throw error
-        }
+        try await directories.ensure(incoming, on: disk)
+        let file = try await disk.writeSynced(content, in: incoming)
+        room.spend(content.readableBytes, of: promise)
+        return file
     }
 }

@@ -2,7 +2,7 @@
 
 public import Execution
 import Glibc
-import NIOCore
+public import NIOCore
 public import Storage
 import Synchronization
 
@@ -80,6 +80,32 @@ public final class PosixDisk: Disk {
 
     public func createTemporary(in directory: String) async throws(StorageError) -> any DiskFile {
         try await pool.run { () throws(StorageError) in try self.makeTemporary(in: directory) }
+    }
+
+    public func writeSynced(_ content: ByteBuffer, in directory: String) async throws(StorageError) -> any DiskFile {
+        try await pool.run { () throws(StorageError) in
+            let file = try self.makeTemporary(in: directory)
+            do throws(StorageError) {
+                try file.writeBlocking(content)
+                try file.syncBlocking()
+                return file
+            } catch {
+                file.closeBlocking()
+                throw error
+            }
+        }
+    }
+
+    public func read(_ path: String, range: Range<UInt64>) async throws(StorageError) -> ByteBuffer {
+        precondition(range.upperBound - range.lowerBound <= UInt64(PosixDisk.maxReadBytes), "one read is bounded")
+        guard range.upperBound <= UInt64(Int64.max) else {
+            throw StorageError(.integrity, "\(path) cannot have the range \(range): the record that asks for it is damaged")
+        }
+        return try await pool.run { () throws(StorageError) in
+            let file = try self.openRegularFile(path)
+            defer { file.closeBlocking() }
+            return try file.readBlocking(range)
+        }
     }
 
     public func openFile(_ path: String) async throws(StorageError) -> any DiskFile {

@@ -32,7 +32,12 @@ final class PosixFile: DiskFile {
     }
 
     func write(_ bytes: ByteBuffer) async throws(StorageError) {
-        try await onPool { (state, path) throws(StorageError) in
+        try await pool.run { () throws(StorageError) in try self.writeBlocking(bytes) }
+    }
+
+    /// Blocks, as all verbs of this form: on a thread of the pool only.
+    func writeBlocking(_ bytes: ByteBuffer) throws(StorageError) {
+        try whileOpen { (state, path) throws(StorageError) in
             let offset = state.writeOffset
             let descriptor = state.descriptor
             let result = unsafe bytes.withUnsafeReadableBytes { source -> Result<Void, StorageError> in
@@ -53,7 +58,11 @@ final class PosixFile: DiskFile {
             throw StorageError(
                 .integrity, "\(path) cannot have the range \(range): the record that asks for it is damaged")
         }
-        return try await onPool { (state, path) throws(StorageError) in
+        return try await pool.run { () throws(StorageError) in try self.readBlocking(range) }
+    }
+
+    func readBlocking(_ range: Range<UInt64>) throws(StorageError) -> ByteBuffer {
+        try whileOpen { (state, path) throws(StorageError) in
             let descriptor = state.descriptor
             var buffer = ByteBufferAllocator().buffer(capacity: range.count)
             var failure: StorageError?
@@ -84,7 +93,11 @@ final class PosixFile: DiskFile {
     }
 
     func sync() async throws(StorageError) {
-        try await onPool { (state, path) throws(StorageError) in
+        try await pool.run { () throws(StorageError) in try self.syncBlocking() }
+    }
+
+    func syncBlocking() throws(StorageError) {
+        try whileOpen { (state, path) throws(StorageError) in
             guard !state.suspect else {
                 throw StorageError(.integrity, "fsync of \(path) has failed before; the write must be given up")
             }
@@ -98,8 +111,10 @@ final class PosixFile: DiskFile {
     }
 
     func close() async {
-        await pool.run { self.state.withLock { Self.close(&$0) } }
+        await pool.run { self.closeBlocking() }
     }
+
+    func closeBlocking() { state.withLock { Self.close(&$0) } }
 
     /// Links the file to `path`. Blocks: on a thread of the pool only.
     func publish(at target: String) throws(StorageError) {
@@ -128,12 +143,19 @@ final class PosixFile: DiskFile {
     private func onPool<T: Sendable>(
         _ body: @Sendable @escaping (inout State, String) throws(StorageError) -> T
     ) async throws(StorageError) -> T {
-        try await pool.run { () throws(StorageError) -> T in
-            try self.state.withLock { state throws(StorageError) -> T in
-                guard state.descriptor >= 0 else { throw Self.closed(self.path) }
-                return try body(&state, self.path)
+        try await pool.run { () throws(StorageError) -> T in try self.whileOpen(body) }
+    }
+
+    private func whileOpen<T>(_ body: (inout State, String) throws(StorageError) -> T) throws(StorageError) -> T {
+        let result = state.withLock { state -> Result<T, StorageError> in
+            guard state.descriptor >= 0 else { return .failure(Self.closed(path)) }
+            do throws(StorageError) {
+                return .success(try body(&state, path))
+            } catch {
+                return .failure(error)
             }
         }
+        return try result.get()
     }
 
     private static func closed(_ path: String) -> StorageError {

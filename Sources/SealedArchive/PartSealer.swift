@@ -4,7 +4,7 @@ import Compression
 public import Cryptography
 import TreeHash
 
-/// Makes one part blob: hashes, compresses and seals frame by frame. Docs/Formats/Part-v1.md §2.
+/// Makes one part blob: compresses, seals and hashes frame by frame. Docs/Formats/Part-v1.md §2.
 ///
 ///     prefix, append(frame) …, finish  →  preamble ‖ seal header ‖ sealed(frames ‖ index ‖ footer)
 ///
@@ -27,7 +27,7 @@ public final class PartSealer: @unchecked Sendable {
     private let gate = OwnershipGate()
     private let message: MessageSealer
     private var hasher: LinearAndTreeHasher
-    private var blobHasher = SHA256Hasher()
+    private var blobLane = SHA256Lane()
     private var index: [UInt8] = []
     private var frameCount = 0
     private var contentBytes: UInt64 = 0
@@ -87,7 +87,7 @@ public final class PartSealer: @unchecked Sendable {
         self.compress = compress
         self.scratch = scratch
         self.hasher = hasher
-        blobHasher.update(prefix)
+        blobLane.update(prefix)
         blobBytes = UInt64(prefix.count)
         index.reserveCapacity(
             Int(min(TreeHash.leafCount(expectedBytes), UInt64(PartFormat.maxEntriesPerRead))) * PartFormat.entryBytes)
@@ -115,9 +115,10 @@ public final class PartSealer: @unchecked Sendable {
         gate.enter()
         defer { gate.leave() }
         precondition(output.count >= Self.maxOutputBytesPerFrame, "output smaller than maxOutputBytesPerFrame")
-        let digest = hasher.updateLeaf(frame)
         let (codec, stored, written) = try store(frame, into: output)
-        blobHasher.update(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(output)[..<written]))
+        let sealed = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(output)[..<written])
+        // The content's hashes wait for the blob's bytes, because all of them together cost little more than one.
+        let digest = hasher.updateLeaf(frame, beside: &blobLane, sealed.bytes)
         blobBytes += UInt64(written)
         contentBytes += UInt64(frame.byteCount)
         bodyBytes += UInt64(stored)
@@ -144,11 +145,11 @@ public final class PartSealer: @unchecked Sendable {
             let first = try message.seal(tail.span.bytes, into: output)
             return first + (try message.finish(into: UnsafeMutableRawBufferPointer(rebasing: output[first...])))
         }
-        blobHasher.update(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(output)[..<written]))
+        blobLane.update(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(output)[..<written]))
         blobBytes += UInt64(written)
         let summary = SealedPartSummary(
             length: contentBytes, sealedBytes: blobBytes, treeHash: tree, linearHash: linear,
-            ciphertextSHA256: blobHasher.finalizeAndReset(), sealHeader: sealHeader)
+            ciphertextSHA256: blobLane.finalizeAndReset(), sealHeader: sealHeader)
         return (written, summary)
     }
 

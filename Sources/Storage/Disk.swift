@@ -15,6 +15,10 @@ public protocol Disk: Sendable {
     func syncDirectory(_ path: String) async throws(StorageError)
     /// A new nameless (or hidden temporary) file on the same file system as `directory`, mode 0600, open for writing.
     func createTemporary(in directory: String) async throws(StorageError) -> any DiskFile
+    /// A new temporary file that holds `content`, synced: create, write and sync in one step, for small blobs.
+    func writeSynced(_ content: ByteBuffer, in directory: String) async throws(StorageError) -> any DiskFile
+    /// Exactly the bytes of `range` of an existing file: open, read and close in one step.
+    func read(_ path: String, range: Range<UInt64>) async throws(StorageError) -> ByteBuffer
     /// Opens an existing file for reading; `.notFound` when absent.
     func openFile(_ path: String) async throws(StorageError) -> any DiskFile
     /// Gives a temporary file its name; write-once. Does not sync the directory.
@@ -31,6 +35,32 @@ public protocol Disk: Sendable {
     func entries(of directory: String) async throws(StorageError) -> [DiskEntry]
     /// Free bytes of the file system that holds `path`.
     func availableBytes(at path: String) async throws(StorageError) -> UInt64
+}
+
+extension Disk {
+    public func writeSynced(_ content: ByteBuffer, in directory: String) async throws(StorageError) -> any DiskFile {
+        let file = try await createTemporary(in: directory)
+        do throws(StorageError) {
+            try await file.write(content)
+            try await file.sync()
+            return file
+        } catch {
+            await file.close()
+            throw error
+        }
+    }
+
+    public func read(_ path: String, range: Range<UInt64>) async throws(StorageError) -> ByteBuffer {
+        let file = try await openFile(path)
+        let result: Result<ByteBuffer, StorageError>
+        do throws(StorageError) {
+            result = .success(try await file.read(range))
+        } catch {
+            result = .failure(error)
+        }
+        await file.close()
+        return try result.get()
+    }
 }
 
 /// One name in a directory.

@@ -3,15 +3,15 @@
 public import Cryptography
 
 /// The linear SHA-256 and the tree hash of one part in one pass. A part of at most one leaf needs only one hash,
-/// because its tree hash is its linear hash; that is why the length is declared first. Owned by one task at a time.
+/// because its tree hash is its linear hash; that is why the length is declared first. The hashes advance together, and
+/// another stream that the caller has at hand can join them: three cost little more than one (`SHA256Lanes`). Owned by
+/// one task at a time.
 public struct LinearAndTreeHasher: ~Copyable {
-    /// Bytes that fit the first-level cache, so that the second hash reads what the first has just fetched.
-    private static let sliceBytes = 16 << 10
-
     private let expectedBytes: UInt64
     private let isExact: Bool
-    private var leafHasher = SHA256Hasher()
-    private var linearHasher: SHA256Hasher?
+    private let needsLinear: Bool
+    private var leafLane = SHA256Lane()
+    private var linearLane = SHA256Lane()
     private var tree = TreeHasher()
     private var lastLeaf: SHA256Digest?
     /// Bytes hashed so far.
@@ -21,7 +21,7 @@ public struct LinearAndTreeHasher: ~Copyable {
     public init(expectedBytes: UInt64) {
         self.expectedBytes = expectedBytes
         isExact = true
-        linearHasher = expectedBytes > UInt64(TreeHash.leafBytes) ? SHA256Hasher() : nil
+        needsLinear = expectedBytes > UInt64(TreeHash.leafBytes)
     }
 
     /// The tree hash alone, of a content whose length is known only at its end.
@@ -29,33 +29,38 @@ public struct LinearAndTreeHasher: ~Copyable {
     public init(treeOnlyUpTo maxBytes: UInt64) {
         expectedBytes = maxBytes
         isExact = false
-        linearHasher = nil
+        needsLinear = false
     }
 
     /// Takes exactly one leaf: 1 MiB, or fewer bytes (at least one) if it is the part's last.
     /// - Returns: the leaf's digest.
     @discardableResult
     public mutating func updateLeaf(_ leaf: RawSpan) -> SHA256Digest {
-        let size = leaf.byteCount
-        precondition(byteCount % UInt64(TreeHash.leafBytes) == 0, "no leaf follows a short one")
-        byteCount += UInt64(size)
-        precondition(byteCount <= expectedBytes, "more bytes than the declared length")
-        precondition(
-            size == TreeHash.leafBytes
-                || (size > 0 && size < TreeHash.leafBytes && (byteCount == expectedBytes || !isExact)),
-            "only the last leaf may be short")
-        var start = 0
-        while start < size {
-            let end = min(start + Self.sliceBytes, size)
-            let slice = leaf.extracting(start..<end)
-            leafHasher.update(slice)
-            linearHasher?.update(slice)
-            start = end
+        count(leaf)
+        if needsLinear {
+            SHA256Lanes.update(&leafLane, leaf, &linearLane, leaf)
+        } else {
+            leafLane.update(leaf)
         }
-        let digest = leafHasher.finalizeAndReset()
-        tree.append(leaf: digest)
-        lastLeaf = digest
-        return digest
+        return endLeaf()
+    }
+
+    /// Takes one leaf, as the verb above, and in the same pass adds other bytes to another stream.
+    /// - Parameters:
+    ///   - lane: any stream, with its own past and future; the part's hashes do not depend on it.
+    ///   - bytes: what the stream gets; of any length.
+    /// - Returns: the leaf's digest.
+    @discardableResult
+    public mutating func updateLeaf(
+        _ leaf: RawSpan, beside lane: inout SHA256Lane, _ bytes: RawSpan
+    ) -> SHA256Digest {
+        count(leaf)
+        if needsLinear {
+            SHA256Lanes.update(&leafLane, leaf, &linearLane, leaf, &lane, bytes)
+        } else {
+            SHA256Lanes.update(&leafLane, leaf, &lane, bytes)
+        }
+        return endLeaf()
     }
 
     /// Ends the part. All declared bytes must have been fed.
@@ -64,7 +69,25 @@ public struct LinearAndTreeHasher: ~Copyable {
         let root = tree.root
         guard isExact else { return (nil, root) }
         precondition(byteCount == expectedBytes, "fewer bytes than the declared length")
-        let linear = linearHasher?.finalizeAndReset() ?? lastLeaf ?? root
+        let linear = needsLinear ? linearLane.finalizeAndReset() : lastLeaf ?? root
         return (linear, root)
+    }
+
+    private mutating func count(_ leaf: RawSpan) {
+        let size = leaf.byteCount
+        precondition(byteCount % UInt64(TreeHash.leafBytes) == 0, "no leaf follows a short one")
+        byteCount += UInt64(size)
+        precondition(byteCount <= expectedBytes, "more bytes than the declared length")
+        precondition(
+            size == TreeHash.leafBytes
+                || (size > 0 && size < TreeHash.leafBytes && (byteCount == expectedBytes || !isExact)),
+            "only the last leaf may be short")
+    }
+
+    private mutating func endLeaf() -> SHA256Digest {
+        let digest = leafLane.finalizeAndReset()
+        tree.append(leaf: digest)
+        lastLeaf = digest
+        return digest
     }
 }

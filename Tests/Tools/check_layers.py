@@ -33,7 +33,7 @@ ADAPTERS = {"FileBlobStore", "FileKeyCustody", "PosixDisk", "SQLiteCatalog"}
 ENGINE = {"VaultEngine"}
 EDGES = {"AdminAPI", "GlacierAPI", "Observability", "ServiceConfiguration", "VaultClient"}
 EXECUTABLE = {"coldvault"}
-C = {"CLibcrypto", "CLZ4"}
+C = {"CLibcrypto", "CLZ4", "CSHA256Lanes"}
 
 # What each floor may use of ours; single rooms are narrower where it matters.
 FLOORS = [
@@ -46,7 +46,7 @@ FLOORS = [
     (EXECUTABLE, PURE | CONTRACTS | ADAPTERS | ENGINE | EDGES),
 ]
 NARROWER = {
-    "Cryptography": {"CLibcrypto"},
+    "Cryptography": {"CLibcrypto", "CSHA256Lanes"},
     "Compression": {"CLZ4"},
     "Observability": set(),
     "ServiceConfiguration": {"VaultModel"},
@@ -58,6 +58,7 @@ NARROWER = {
 ONLY = {
     "CLibcrypto": {"Cryptography"},
     "CLZ4": {"Compression"},
+    "CSHA256Lanes": {"Cryptography"},
     "Glibc": {"PosixDisk"},
     "GRDB": {"SQLiteCatalog"},
     "Hummingbird": {"GlacierAPI", "AdminAPI", "coldvault"},

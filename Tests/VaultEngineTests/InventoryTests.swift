@@ -182,7 +182,8 @@ import VaultModel
                         parameters.marker = job.inventory?.marker
                         pages += 1
                     } while parameters.marker != nil && pages < 10
-                    #expect(seen == inOrder.map(\.id), "limit \(limit)")
+                    let isSame = seen == inOrder.map(\.id)
+                    #expect(isSame, "limit \(limit)")
                     #expect(pages == (2500 + Int(limit) - 1) / Int(limit), "limit \(limit)")
                 }
             }

@@ -18,6 +18,11 @@ import VaultModel
 /// Key files in memory.
 final class MemoryKeyFiles: KeyFileStore {
     private let files = Mutex<[String: [UInt8]]>([:])
+    private let hook = Mutex<(@Sendable () async -> Void)?>(nil)
+
+    /// Runs `body` once, before the next file is replaced.
+    func beforeNextReplacement(_ body: @escaping @Sendable () async -> Void) { hook.withLock { $0 = body } }
+
 
     func list() async throws(StorageError) -> [String] { files.withLock { $0.keys.sorted() } }
     func read(_ name: String) async throws(StorageError) -> [UInt8] {
@@ -25,8 +30,11 @@ final class MemoryKeyFiles: KeyFileStore {
         return bytes
     }
     func replace(_ name: String, with bytes: [UInt8]) async throws(StorageError) {
-        // A disk takes its time: others may come in between.
-        await Task.yield()
+        let hook = hook.withLock { hook in
+            defer { hook = nil }
+            return hook
+        }
+        await hook?()
         files.withLock { $0[name] = bytes }
     }
     func copyAll(to path: String) async throws(StorageError) -> Int { files.withLock { $0.count } }
