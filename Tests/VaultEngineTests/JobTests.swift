@@ -146,7 +146,7 @@ import VaultModel
                 #expect(received == bytes)
                 try await vault.until("the end of the object", advancing: .seconds(10)) { vault.warm.names.isEmpty }
                 await expectRefusal(.notFound) { _ = try await vault.output(second) }
-                #expect(try await vault.engine.totals().doomedBlobs == 0)
+                try await vault.until("its name to be forgotten") { try await vault.engine.totals().doomedBlobs == 0 }
                 // And it can be staged anew.
                 try await vault.check(stored.archiveID, holds: bytes)
             }
