@@ -69,7 +69,9 @@ import VaultModel
             var archives = [(id: try await vault.upload(bytes).archiveID, bytes: bytes)]
             // A second rotation comes while the first one writes its key file.
             vault.keyFiles.beforeNextReplacement {
-                await expectRefusal(.unavailable, "being rotated already") { _ = try await vault.engine.rotateMasterKey() }
+                await expectRefusal(.unavailable, "being rotated already") {
+                    _ = try await vault.engine.rotateMasterKey()
+                }
             }
             #expect(try await vault.engine.rotateMasterKey().newVersion == 2)
             archives.append((try await vault.upload(bytes).archiveID, bytes))

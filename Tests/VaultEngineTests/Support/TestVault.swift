@@ -23,7 +23,6 @@ final class MemoryKeyFiles: KeyFileStore {
     /// Runs `body` once, before the next file is replaced.
     func beforeNextReplacement(_ body: @escaping @Sendable () async -> Void) { hook.withLock { $0 = body } }
 
-
     func list() async throws(StorageError) -> [String] { files.withLock { $0.keys.sorted() } }
     func read(_ name: String) async throws(StorageError) -> [UInt8] {
         guard let bytes = files.withLock({ $0[name] }) else { throw StorageError(.notFound, "no \(name)") }
