@@ -62,13 +62,17 @@ extension SQLiteCatalog {
     /// `.notFound` when no such vault exists, in whatever state. State, location and counts of `vault` are ignored.
     public func updateVault(_ vault: VaultRow, expectedGeneration: UInt64) async throws(StorageError) {
         try await write { database in
-            let found = try database.one("SELECT generation FROM vaults WHERE uid = ?", [vault.uid.sql], from: "vaults")
-            {
-                try $0.count()
+            let found = try database.one(
+                "SELECT generation, state FROM vaults WHERE uid = ?", [vault.uid.sql], from: "vaults"
+            ) {
+                (generation: try $0.count(), state: try $0.text())
             }
             guard let found else { throw StorageError(.notFound, "no vault \(vault.uid)") }
-            guard found == expectedGeneration else {
-                throw StorageError(.conflict, "vault \(vault.uid) is at generation \(found), not \(expectedGeneration)")
+            // A deletion that has begun meanwhile keeps the generation; what was written for an active vault no longer holds.
+            guard found.generation == expectedGeneration, found.state == vault.state.rawValue else {
+                throw StorageError(
+                    .conflict,
+                    "vault \(vault.uid) is \(found.state) at generation \(found.generation), not \(vault.state) at \(expectedGeneration)")
             }
             try database.change(
                 "UPDATE vaults SET generation = ?, compression = ?, settings_version = ?, settings = ? WHERE uid = ?",

@@ -24,8 +24,7 @@ public enum BlobName: Hashable, Sendable, CustomStringConvertible {
         case .vault(let account, let vault, let generation):
             return Self.vaultPrefix(account: account, vaultUID: vault) + "records/vault-" + Self.padded(generation)
         case .upload(let account, let vault, let archive, let generation):
-            return Self.vaultPrefix(account: account, vaultUID: vault)
-                + "uploads/\(Hex.encode(archive))." + Self.padded(generation)
+            return Self.uploadPrefix(account: account, vaultUID: vault, archiveUID: archive) + Self.padded(generation)
         case .manifest(let account, let vault, let archive, let generation):
             return Self.archivePrefix(account: account, vaultUID: vault, archiveUID: archive)
                 + "manifest-" + Self.padded(generation)
@@ -111,6 +110,12 @@ extension BlobName {
     public static func vaultPrefix(account: String, vaultUID: [UInt8]) -> String {
         precondition(isAccount(account) && vaultUID.count == 16, "an account is 12 digits, a vault uid 16 bytes")
         return "vaults/\(account)/\(Hex.encode(vaultUID))/"
+    }
+
+    /// The records of the upload that an archive came, or will come, from.
+    public static func uploadPrefix(account: String, vaultUID: [UInt8], archiveUID: [UInt8]) -> String {
+        precondition(archiveUID.count == 16, "an archive uid is 16 bytes")
+        return vaultPrefix(account: account, vaultUID: vaultUID) + "uploads/\(Hex.encode(archiveUID))."
     }
 
     /// Everything of one archive but its upload records.

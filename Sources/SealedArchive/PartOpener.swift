@@ -163,19 +163,7 @@ public final class PartOpener: @unchecked Sendable {
         precondition(output.count >= entry.contentBytes, "output smaller than the frame")
         let target = UnsafeMutableRawBufferPointer(rebasing: output[..<entry.contentBytes])
         do throws(FormatError) {
-            try withOpened(
-                entry.bodyRange, chunks: Seal.chunkRange(forPlaintext: entry.bodyRange), ciphertext: ciphertext
-            ) { stored throws(FormatError) in
-                switch entry.codec {
-                case .raw: target.copyMemory(from: stored)
-                case .lz4:
-                    do throws(CompressionError) {
-                        try LZ4Block.decompress(stored.bytes, into: target, exactly: entry.contentBytes)
-                    } catch {
-                        throw .malformed("LZ4 block of frame \(entry.index)")
-                    }
-                }
-            }
+            try decode(entry, ciphertext: ciphertext, into: target)
             guard SHA256Hasher.hash(UnsafeRawBufferPointer(target)) == entry.digest else {
                 throw .wrongLeafHash(frame: entry.index)
             }
@@ -184,6 +172,65 @@ public final class PartOpener: @unchecked Sendable {
             throw error
         }
         return entry.contentBytes
+    }
+
+    /// The blob bytes to read for `openFrames` of two frames that follow each other.
+    public func frameReadRange(_ first: FrameEntry, _ second: FrameEntry) -> Range<UInt64> {
+        precondition(second.index == first.index + 1, "two frames are opened together when they follow each other")
+        return frameReadRange(first).lowerBound..<frameReadRange(second).upperBound
+    }
+
+    /// Opens, inflates and verifies two frames that follow each other; their leaves are hashed together, which costs little more than one
+    /// alone. On any error both outputs are wiped.
+    /// - Parameters:
+    ///   - ciphertext: the bytes of `frameReadRange(_:_:)`.
+    ///   - outputs: at least `contentBytes` bytes each.
+    public func openFrames(
+        _ first: FrameEntry, _ second: FrameEntry, ciphertext: RawSpan,
+        into outputs: (UnsafeMutableRawBufferPointer, UnsafeMutableRawBufferPointer)
+    ) throws(FormatError) {
+        precondition(
+            outputs.0.count >= first.contentBytes && outputs.1.count >= second.contentBytes, "output smaller than the frame")
+        let targets = (
+            UnsafeMutableRawBufferPointer(rebasing: outputs.0[..<first.contentBytes]),
+            UnsafeMutableRawBufferPointer(rebasing: outputs.1[..<second.contentBytes])
+        )
+        do throws(FormatError) {
+            let start = frameReadRange(first).lowerBound
+            for (entry, target) in [(first, targets.0), (second, targets.1)] {
+                let range = frameReadRange(entry)
+                let own = ciphertext.extracting(Int(range.lowerBound - start)..<Int(range.upperBound - start))
+                try decode(entry, ciphertext: own, into: target)
+            }
+            var firstLane = SHA256Lane()
+            var secondLane = SHA256Lane()
+            SHA256Lanes.update(
+                &firstLane, UnsafeRawBufferPointer(targets.0).bytes, &secondLane, UnsafeRawBufferPointer(targets.1).bytes)
+            guard firstLane.finalizeAndReset() == first.digest else { throw .wrongLeafHash(frame: first.index) }
+            guard secondLane.finalizeAndReset() == second.digest else { throw .wrongLeafHash(frame: second.index) }
+        } catch {
+            for target in [targets.0, targets.1] { target.initializeMemory(as: UInt8.self, repeating: 0) }
+            throw error
+        }
+    }
+
+    /// Decrypts and inflates; the leaf is not hashed yet.
+    private func decode(
+        _ entry: FrameEntry, ciphertext: RawSpan, into target: UnsafeMutableRawBufferPointer
+    ) throws(FormatError) {
+        try withOpened(
+            entry.bodyRange, chunks: Seal.chunkRange(forPlaintext: entry.bodyRange), ciphertext: ciphertext
+        ) { stored throws(FormatError) in
+            switch entry.codec {
+            case .raw: target.copyMemory(from: stored)
+            case .lz4:
+                do throws(CompressionError) {
+                    try LZ4Block.decompress(stored.bytes, into: target, exactly: entry.contentBytes)
+                } catch {
+                    throw .malformed("LZ4 block of frame \(entry.index)")
+                }
+            }
+        }
     }
 
     // MARK: chunks

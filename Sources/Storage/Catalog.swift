@@ -38,7 +38,8 @@ public protocol Catalog: Sendable {
     func vaults(account: AccountID, region: Region, from: VaultName?, limit: Int) async throws(StorageError) -> [VaultRow]
     /// All vaults of the service in any state, in order of uid: for key rotation and start-up.
     func vaults(after: VaultUID?, limit: Int) async throws(StorageError) -> [VaultRow]
-    /// Replaces state record facts (generation, compression, keys, settings); `.conflict` unless the stored generation is `expectedGeneration`.
+    /// Replaces state record facts (generation, compression, keys, settings); `.conflict` unless the stored generation is `expectedGeneration`
+    /// and the stored state is that of `vault`.
     func updateVault(_ vault: VaultRow, expectedGeneration: UInt64) async throws(StorageError)
     /// Marks an active vault as `deleting` if it holds no archive that is not deleted. Idempotent.
     func beginVaultDeletion(_ uid: VaultUID) async throws(StorageError) -> VaultDeletion

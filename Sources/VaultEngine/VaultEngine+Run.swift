@@ -9,8 +9,8 @@ extension VaultEngine {
     /// Finishes what a crash interrupted, then runs the worker and the reclaimer until cancelled. Call once.
     public func run() async throws(VaultError) {
         let epoch: UInt64 = try await vaultErrors("starting the engine") {
-            let epoch = try await catalog.beginEpoch()
-            try await finishInterrupted()
+            let epoch = try await freeingRoom { try await catalog.beginEpoch() }
+            try await freeingRoom { try await finishInterrupted() }
             try await sweepStaging()
             return epoch
         }

@@ -77,11 +77,15 @@ extension CatalogLaw {
             changed.compression = nil
             changed.settings = nil
             changed.keys = try furnished.fixtures.vault(keys: [2, 3]).keys
-            changed.state = .deleted
             changed.archiveCount = 55
             changed.totalBytes = 55
             let update = changed
             await expectCode(.conflict) { try await catalog.updateVault(update, expectedGeneration: 9) }
+            // Written for a vault in another state: that belief is out of date as well.
+            var other = update
+            other.state = .deleting
+            let elsewhere = other
+            await expectCode(.conflict) { try await catalog.updateVault(elsewhere, expectedGeneration: 1) }
             #expect(try await catalog.vault(update.uid)?.keys == furnished.vault.keys)
             try await catalog.updateVault(update, expectedGeneration: 1)
             let stored = try #require(try await catalog.vault(update.uid))

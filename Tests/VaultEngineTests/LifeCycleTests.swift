@@ -93,11 +93,13 @@ import VaultModel
         }
         #expect(after(CancellationError()) == .leave)
         #expect(after(JobFailure(reason: "because")) == .fail("because"))
-        for code in [StorageError.Code.transient, .conflict, .noSpace, .outcomeUnknown, .unusable, .alreadyExists] {
+        for code in [StorageError.Code.transient, .conflict, .outcomeUnknown, .unusable, .alreadyExists] {
             #expect(after(StorageError(code, "")) == .retry, "\(code)")
             #expect(after(StorageError(code, ""), attempts: 2) == .retry, "\(code)")
             #expect(isFailure(after(StorageError(code, ""), attempts: 3), "failed 3 times"), "\(code)")
         }
+        // A job waits for room, however often it has asked.
+        #expect(after(StorageError(.noSpace, ""), attempts: 1000) == .retry)
         #expect(after(ExecutionError.tooManyWaiters) == .retry)
         for code in [StorageError.Code.integrity, .notFound] {
             #expect(isFailure(after(StorageError(code, "")), "integrity check"))

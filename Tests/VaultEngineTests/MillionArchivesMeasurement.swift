@@ -5,7 +5,9 @@ import Execution
 import FileBlobStore
 import Foundation
 import Logging
+import NIOCore
 import PosixDisk
+import SQLiteCatalog
 import Storage
 import StorageLaws
 import Testing

@@ -33,8 +33,15 @@ extension VaultEngine {
                 }
                 let (row, secret) = try makeAccessKey(account: number, now: now)
                 var stored = account
-                stored.generation = try await writeAccountRecord(account, keys: [(row, secret)], from: 1).generation
-                try await catalog.putAccount(stored, accessKeys: [row], expectedGeneration: nil)
+                let record = try await writeAccountRecord(account, keys: [(row, secret)], from: 1)
+                stored.generation = record.generation
+                do {
+                    try await catalog.putAccount(stored, accessKeys: [row], expectedGeneration: nil)
+                } catch let error as StorageError {
+                    // Somebody made the account first: our record is not that account's.
+                    if error.code == .alreadyExists { try await doom([record.blob], of: .cold) }
+                    throw error
+                }
                 return NewAccessKey(account: number, accessKeyID: row.id, secretAccessKey: secret)
             }
             throw VaultError(.internalFailure, "No free account number was found.")

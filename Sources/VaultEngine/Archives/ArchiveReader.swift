@@ -18,6 +18,11 @@ struct ArchiveReader: Sendable {
     /// Where each part begins in the archive.
     private let starts: [UInt64]
 
+    /// What the decoded manifest of an archive takes in memory, measured with 10,000 parts; never more than half the budget.
+    static func manifestBytes(of archive: ArchiveRow, in engine: VaultEngine) -> Int {
+        min(Int(archive.partCount) * 3072, engine.configuration.memoryBudgetBytes / 2)
+    }
+
     /// Opens and verifies the manifest that the catalog names. Cold stores need no recall for it only if their manifests are warm; the caller
     /// recalls first otherwise.
     static func open(_ archive: ArchiveRow, in vault: VaultRow, engine: VaultEngine) async throws -> ArchiveReader {
@@ -135,28 +140,40 @@ struct ArchiveReader: Sendable {
 }
 
 extension PartReader {
-    /// Frames that hold the bytes `first...last` of the content, cut to them; one is read ahead.
+    /// Frames that hold the bytes `first...last` of the content, cut to them; two are read ahead.
     func forEachFrame(
         first: UInt64, last: UInt64, _ visit: (SHA256Digest, ByteBuffer) async throws -> Void
     ) async throws {
         let leaf = UInt64(Limits.leafBytes)
         let frames = Int(first / leaf)...Int(last / leaf)
-        var current = try await frame(frames.lowerBound)
-        for index in frames {
+        /// The part of frame `index` that is wanted.
+        func cut(_ content: ByteBuffer, _ index: Int) throws -> ByteBuffer {
             let frameStart = UInt64(index) * leaf
             let low = Int(max(first, frameStart) - frameStart)
             let high = Int(min(last, frameStart + UInt64(entries[index].contentBytes) - 1) - frameStart)
-            guard let cut = current.getSlice(at: current.readerIndex + low, length: high - low + 1) else {
+            guard let cut = content.getSlice(at: content.readerIndex + low, length: high - low + 1) else {
                 throw FormatError.malformed("frame \(index): shorter than its index entry says")
             }
-            guard index < frames.upperBound else {
-                try await visit(entries[index].digest, cut)
+            return cut
+        }
+        var index = frames.lowerBound
+        var loaded = try await self.frames(index, through: frames.upperBound)
+        while true {
+            let contents = loaded
+            loaded = []
+            let next = index + contents.count
+            guard next <= frames.upperBound else {
+                for (offset, content) in contents.enumerated() {
+                    try await visit(entries[index + offset].digest, try cut(content, index + offset))
+                }
                 return
             }
-            current = ByteBuffer()
-            async let next = frame(index + 1)
-            try await visit(entries[index].digest, cut)
-            current = try await next
+            async let following = self.frames(next, through: frames.upperBound)
+            for (offset, content) in contents.enumerated() {
+                try await visit(entries[index + offset].digest, try cut(content, index + offset))
+            }
+            loaded = try await following
+            index = next
         }
     }
 }

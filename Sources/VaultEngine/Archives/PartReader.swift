@@ -27,9 +27,9 @@ struct PartSource: Sendable {
 final class PartReader: Sendable {
     let source: PartSource
     let entries: [FrameEntry]
-    private let opener: PartOpener
-    private let store: any BlobStore
-    private let compute: BlockingPool
+    fileprivate let opener: PartOpener
+    fileprivate let store: any BlobStore
+    fileprivate let compute: BlockingPool
 
     /// Enough of a blob's end for the footer and the index of a part of about a gigabyte in one read.
     private static let tailBytes: UInt64 = 64 << 10
@@ -93,6 +93,29 @@ final class PartReader: Sendable {
                 try opener.openFrame(entry, ciphertext: ciphertext.readableBytesSpan, into: out)
             }
             return content
+        }
+    }
+}
+
+extension PartReader {
+    /// The contents of frame `index` and, if it is not past `last`, of the one after it: one read, one hashing pass.
+    func frames(_ index: Int, through last: Int) async throws -> [ByteBuffer] {
+        guard index < last else { return [try await frame(index)] }
+        let (first, second) = (entries[index], entries[index + 1])
+        let ciphertext = try await store.read(source.blob, range: opener.frameReadRange(first, second))
+        let opener = opener
+        return try await compute.run {
+            var contents = (
+                ByteBufferAllocator().buffer(capacity: first.contentBytes), ByteBufferAllocator().buffer(capacity: second.contentBytes)
+            )
+            try contents.0.writeWithUnsafeMutableBytes(minimumWritableBytes: first.contentBytes) { firstOut in
+                try contents.1.writeWithUnsafeMutableBytes(minimumWritableBytes: second.contentBytes) { secondOut in
+                    try opener.openFrames(first, second, ciphertext: ciphertext.readableBytesSpan, into: (firstOut, secondOut))
+                    return second.contentBytes
+                }
+                return first.contentBytes
+            }
+            return [contents.0, contents.1]
         }
     }
 }

@@ -24,6 +24,8 @@ enum JobLifeCycle {
     static func afterError(_ error: any Error, attempts: UInt32, maxAttempts: UInt32) -> Action {
         if error is CancellationError { return .leave }
         if let error = error as? JobFailure { return .fail(error.reason) }
+        // A full store empties again: the job waits for room, it does not fail.
+        if let error = error as? StorageError, error.code == .noSpace { return .retry }
         switch code(of: error) {
         case .integrity:
             return .fail(

@@ -20,8 +20,8 @@ struct JobRunner: Sendable {
     private static let maxCandidates = 1000
     /// The longest the loop sleeps without looking.
     private static let heartbeat: Duration = .seconds(1)
-    /// A leaf in and out, LZ4 scratch, one read ahead.
-    private static let workingBytes = 5 << 20
+    /// Two leaves at work and two read ahead, their ciphertext, and scratch.
+    private static let workingBytes = 8 << 20
 
     let engine: VaultEngine
     let epoch: UInt64
@@ -99,9 +99,9 @@ struct JobRunner: Sendable {
         guard let first = jobs.first, let vault = try await engine.catalog.vault(first.vault), vault.state == .active else {
             throw JobFailure(reason: "The vault was deleted.")
         }
-        let memory = try await engine.budget.reserve(Self.workingBytes)
-        defer { memory.release() }
         guard let archiveUID = first.archive else {
+            let memory = try await engine.budget.reserve(Self.workingBytes)
+            defer { memory.release() }
             for job in jobs {
                 try await each([job]) {
                     let output = try await InventoryJob(engine: engine, vault: vault, job: job).prepare()
@@ -114,6 +114,8 @@ struct JobRunner: Sendable {
         guard let archive = try await engine.catalog.archive(archiveUID), archive.state == .stored else {
             throw JobFailure(reason: JobLifeCycle.archiveDeleted)
         }
+        let memory = try await engine.budget.reserve(Self.workingBytes + ArchiveReader.manifestBytes(of: archive, in: engine))
+        defer { memory.release() }
         let retrieval = try await ArchiveRetrieval.open(archive, in: vault, engine: engine, ranges: jobs.compactMap(\.range))
         // In the order of their claims, each range once.
         var ranges: [ByteRange] = []
@@ -203,7 +205,7 @@ struct JobRunner: Sendable {
         }
         guard let attempts = retried.map(\.attempts).max() else { return }
         // Being cancelled meanwhile only ends the pause.
-        try? await engine.clock.sleep(for: .milliseconds(200 * Int64(max(1, attempts))))
+        try? await engine.clock.sleep(for: .milliseconds(200 * Int64(min(10, max(1, attempts)))))
         await handBack(retried)
     }
 

@@ -3,6 +3,7 @@
 import Logging
 import SealedArchive
 import Storage
+import Synchronization
 import VaultModel
 
 /// Gives room back, only for what a durable record names: expired jobs and outputs, idle uploads, deleted archives after their grace, doomed
@@ -13,6 +14,9 @@ struct Reclaimer: Sendable {
     private static let maxRounds = 50
 
     let engine: VaultEngine
+    private let kept = KeptUploads()
+
+    init(engine: VaultEngine) { self.engine = engine }
 
     func run() async {
         while !Task.isCancelled {
@@ -42,10 +46,22 @@ struct Reclaimer: Sendable {
         let idle = try await engine.catalog.idleUploads(before: before, limit: Self.batch)
         let done = try await each(of: idle) { upload in
             guard let vault = try await engine.catalog.vault(upload.vault) else { return }
+            // An older catalog, restored, may take a completed upload for an open one: what a manifest names is never given up.
+            let place = (vault.location.account.digits, vault.uid.bytes, upload.archive.bytes)
+            let manifests = BlobName.archivePrefix(account: place.0, vaultUID: place.1, archiveUID: place.2) + "manifest-"
+            guard try await engine.cold.list(prefix: manifests, after: nil, limit: 1).isEmpty else {
+                if kept.isFirst(upload.uid) {
+                    engine.logger.error(
+                        "an idle upload has a manifest that the catalog does not know; it is kept: was an older catalog restored?",
+                        metadata: ["upload": "\(upload.id)", "vault": "\(vault.location.arn)"])
+                }
+                return
+            }
             _ = try await engine.abort(upload, in: vault)
             engine.logger.info("an idle upload was given up", metadata: ["upload": "\(upload.id)", "vault": "\(vault.location.arn)"])
         }
-        return done.count >= Self.batch
+        // Those that were kept come again; only a later round looks at them.
+        return done.count >= Self.batch && kept.isEmpty
     }
 
     /// The bytes first, the manifest with its wrapped data key among them, then the row that names them.
@@ -61,6 +77,12 @@ struct Reclaimer: Sendable {
                 for blob in page where Self.isContent(blob.id) { try await engine.cold.delete(blob.id) }
                 guard page.count == 1000 else { break }
                 after = page.last?.id
+            }
+            // The records of the upload that it came from hold its wrapped data key as well.
+            let records = BlobName.uploadPrefix(
+                account: vault.location.account.digits, vaultUID: vault.uid.bytes, archiveUID: archive.uid.bytes)
+            for blob in try await engine.cold.list(prefix: records, after: nil, limit: 1000) {
+                if case .upload = BlobName(blob.id.name) { try await engine.cold.delete(blob.id) }
             }
             try await engine.catalog.removeArchive(archive.uid)
             engine.logger.info("a deleted archive was purged", metadata: ["archive": "\(archive.id)"])
@@ -107,5 +129,17 @@ struct Reclaimer: Sendable {
         let before = engine.clock.now().advanced(by: .zero - engine.configuration.closedUploadMemory)
         try await engine.catalog.removeClosedUploads(before: before, limit: Self.batch)
         return false
+    }
+}
+
+/// Which uploads have been reported as kept: each is worth one line in the log of a process.
+private final class KeptUploads: Sendable {
+    private static let maxRemembered = 10_000
+    private let uids = Mutex<Set<UploadUID>>([])
+
+    var isEmpty: Bool { uids.withLock { $0.isEmpty } }
+
+    func isFirst(_ uid: UploadUID) -> Bool {
+        uids.withLock { $0.count < Self.maxRemembered && $0.insert(uid).inserted }
     }
 }

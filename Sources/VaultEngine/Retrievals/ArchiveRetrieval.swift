@@ -70,10 +70,9 @@ struct ArchiveRetrieval {
 
     private func stage(_ range: ByteRange) async throws -> PreparedOutput {
         let needed = PartSealer.maxBlobBytes(contentBytes: range.count)
-        while !engine.scheduler.reserve(needed, available: try await engine.warm.availableBytes()) {
-            // A job waits for room, it does not fail: outputs expire and operators free space.
-            engine.logger.notice("a retrieval waits for room in the warm store", metadata: ["bytes": "\(needed)"])
-            try await engine.clock.sleep(for: .seconds(1))
+        guard engine.scheduler.reserve(needed, available: try await engine.warm.availableBytes()) else {
+            // The job goes back to the queue and others run meanwhile: outputs expire and operators free space.
+            throw StorageError(.noSpace, "the warm store has no room for an output of \(needed) bytes; the job waits")
         }
         defer { engine.scheduler.unreserve(needed) }
         let writer = try await StagedWriter.begin(vault: vault, engine: engine, maxBytes: range.count)

@@ -9,8 +9,8 @@ import TreeHash
 public import VaultModel
 
 extension VaultEngine {
-    /// One frame being sent, one read ahead, and the opener's scratch.
-    private static let outputBytes = 4 << 20
+    /// Two frames being sent, two read ahead, their ciphertext, and the opener's scratch.
+    private static let outputBytes = 8 << 20
 
     /// Opens a finished job's output for sending. Returns only after the first bytes have been verified; so what fails early gets a
     /// proper error answer.
@@ -23,8 +23,10 @@ extension VaultEngine {
             guard job.state == .succeeded, let total = job.outputBytes else { throw Messages.jobNotReady(jobID) }
             let column = try column(of: job, in: vault)
             let (range, isPartial) = try Self.resolve(wanted, total: total)
-            let memory = try await budget.reserve(Self.outputBytes)
-            let content = try await content(of: job, in: vault)
+            let pinned = try await pinnedArchive(of: job)
+            let memory = try await budget.reserve(
+                Self.outputBytes + (pinned.map { ArchiveReader.manifestBytes(of: $0, in: self) } ?? 0))
+            let content = try await content(of: job, pinned: pinned, in: vault)
             var treeHash: SHA256Digest?
             if job.action == .archiveRetrieval, let range, let retrieved = job.range, let size = job.archiveSize,
                 retrieved.isTreeHashAligned(size: size), range.isTreeHashAligned(size: total)
@@ -77,12 +79,17 @@ extension VaultEngine {
         let treeHash: @Sendable (ByteRange) async throws -> SHA256Digest
     }
 
-    private func content(of job: JobRow, in vault: VaultRow) async throws -> OutputContent {
+    private func pinnedArchive(of job: JobRow) async throws -> ArchiveRow? {
+        guard job.staged == nil, let uid = job.archive else { return nil }
+        return try await catalog.archive(uid)
+    }
+
+    private func content(of job: JobRow, pinned: ArchiveRow?, in vault: VaultRow) async throws -> OutputContent {
         if let uid = job.staged {
             guard let staged = try await catalog.staged(uid) else { throw Messages.jobNotFound(job.id) }
             return try await stagedContent(staged, in: vault)
         }
-        guard let uid = job.archive, let retrieved = job.range, let archive = try await catalog.archive(uid) else {
+        guard let retrieved = job.range, let archive = pinned else {
             throw Messages.jobNotFound(job.id)
         }
         let reader = try await ArchiveReader.open(archive, in: vault, engine: self)

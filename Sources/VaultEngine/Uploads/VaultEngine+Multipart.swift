@@ -209,7 +209,14 @@ extension VaultEngine {
         let description = try keyring.open(upload.sealed, as: UploadColumn.self, uid: upload.uid.bytes, of: vault).description
         let record = try await writeUploadRecord(aborted, description: description, in: vault, from: upload.generation + 1)
         switch try await catalog.abortUpload(upload.uid, generation: record.generation, at: clock.now()) {
-        case .aborted, .alreadyAborted: return true
+        case .aborted:
+            // The open record, with the wrapped data key, has been replaced.
+            let open = BlobName.upload(
+                account: vault.location.account.digits, vaultUID: vault.uid.bytes, archiveUID: upload.archive.bytes,
+                generation: upload.generation)
+            try await doom([try blobID(open.text)], of: .cold, after: configuration.deletionGrace)
+            return true
+        case .alreadyAborted: return true
         case .completed, .absent:
             try await doom([record.blob], of: .cold)
             return false

@@ -105,7 +105,11 @@ extension VaultEngine {
                 try await doomReplaced(vaultRecordOf: stored)
                 return next
             } catch let error as StorageError where error.code == .conflict {
-                guard let newer = try await catalog.vault(vault.uid), newer.state != .deleted else {
+                guard let newer = try await catalog.vault(vault.uid), newer.state == stored.state else {
+                    // Deleted meanwhile. The record just written says otherwise and must not be the last word.
+                    var gone = stored
+                    gone.state = .deleted
+                    _ = try await writeVaultRecord(gone, from: record.generation + 1)
                     throw Messages.vaultNotFound(vault.location)
                 }
                 stored = newer
