@@ -31,8 +31,8 @@ public struct RootKeyFile: Sendable {
         guard bits & 0o037 == 0 else {
             throw StorageError(
                 .unusable,
-                "the root key file \(path) is open to other users (mode \(String(bits & 0o777, radix: 8))); replace the key if they are "
-                    + "not trusted, then run: chmod 600 \(path)")
+                "the root key file \(path) is open to other users (mode \(String(bits & 0o777, radix: 8))); make a new installation if they are "
+                    + "not trusted, else run: chmod 600 \(path)")
         }
         var bytes = try await read()
         defer { for index in bytes.indices { bytes[index] = 0 } }

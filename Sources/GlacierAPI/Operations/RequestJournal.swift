@@ -93,7 +93,12 @@ final class RequestJournal: Sendable {
             "durationMilliseconds": "\(duration.nanoseconds / 1_000_000)",
         ]
         if let account = record.account { metadata["account"] = "\(account)" }
-        if let key = record.accessKeyID { metadata["accessKeyId"] = "\(key)" }
+        // What a request claims is not proven: a client that mixes up id and secret must not find its secret in our log.
+        if let key = record.accessKeyID, key.utf8.count == Limits.accessKeyCharacters,
+            key.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) })
+        {
+            metadata["accessKeyId"] = "\(key)"
+        }
         var level = Logger.Level.info
         if let failure = record.failure {
             let wire = WireError(failure)

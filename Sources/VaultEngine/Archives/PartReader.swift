@@ -105,17 +105,16 @@ extension PartReader {
         let ciphertext = try await store.read(source.blob, range: opener.frameReadRange(first, second))
         let opener = opener
         return try await compute.run {
-            var contents = (
-                ByteBufferAllocator().buffer(capacity: first.contentBytes), ByteBufferAllocator().buffer(capacity: second.contentBytes)
-            )
-            try contents.0.writeWithUnsafeMutableBytes(minimumWritableBytes: first.contentBytes) { firstOut in
-                try contents.1.writeWithUnsafeMutableBytes(minimumWritableBytes: second.contentBytes) { secondOut in
+            var firstContent = ByteBufferAllocator().buffer(capacity: first.contentBytes)
+            var secondContent = ByteBufferAllocator().buffer(capacity: second.contentBytes)
+            try firstContent.writeWithUnsafeMutableBytes(minimumWritableBytes: first.contentBytes) { firstOut in
+                try secondContent.writeWithUnsafeMutableBytes(minimumWritableBytes: second.contentBytes) { secondOut in
                     try opener.openFrames(first, second, ciphertext: ciphertext.readableBytesSpan, into: (firstOut, secondOut))
                     return second.contentBytes
                 }
                 return first.contentBytes
             }
-            return [contents.0, contents.1]
+            return [firstContent, secondContent]
         }
     }
 }

@@ -34,7 +34,9 @@ struct OpenedVault: Sendable {
         let keyring = try await Keyring.open(
             files: directory.keyFiles(), root: FileKeyCustody(rootKey: loaded.key, random: random), random: random,
             recoveryCustody: { RecoveryKeyCustody(recoveryKey: $0, random: random) })
-        let catalog = try await SQLiteCatalog.open(path: directory.catalogPath)
+        let spaceReserve = PreallocatedReserve(
+            path: directory.reservePath, bytes: min(reserveBytes, Self.maxReserveFileBytes), margin: reserveBytes, pool: pool)
+        let catalog = try await openCatalog(directory.catalogPath, spaceReserve)
         logger.notice("catalog opened", metadata: ["sqlite": "\(catalog.sqliteVersion)", "path": "\(directory.catalogPath)"])
         let cold = directory.coldStore(reserveBytes: reserveBytes)
         let warm = directory.warmStore(reserveBytes: reserveBytes)
@@ -43,10 +45,20 @@ struct OpenedVault: Sendable {
         let compute = BlockingPool(name: "compute", threads: System.coreCount)
         let engine = VaultEngine(
             configuration: configuration, catalog: catalog, cold: cold, reserve: directory.coldStore(reserveBytes: 0), warm: warm,
-            spaceReserve: PreallocatedReserve(path: directory.reservePath, bytes: min(reserveBytes, Self.maxReserveFileBytes), margin: reserveBytes, pool: pool),
+            spaceReserve: spaceReserve,
             keyring: keyring, compute: compute, clock: clock, random: random,
             logger: logger)
         return OpenedVault(engine: engine, catalog: catalog, compute: compute, lock: lock)
+    }
+
+    /// Opening writes too; on a disk that others have filled the reserve makes room for it.
+    private static func openCatalog(_ path: String, _ reserve: PreallocatedReserve) async throws(StorageError) -> SQLiteCatalog {
+        do throws(StorageError) {
+            return try await SQLiteCatalog.open(path: path)
+        } catch {
+            guard error.code == .noSpace, await reserve.release() else { throw error }
+            return try await SQLiteCatalog.open(path: path)
+        }
     }
 
     func close() async {
