@@ -43,24 +43,22 @@ final class SealStep: @unchecked Sendable {
             }
         }
         guard let summary = box.summary else { throw CancellationError() }
+        if case .memory = target {
+            target = .memory(output)
+            output = ByteBuffer()
+        }
         return summary
     }
 
     private func run(_ work: @escaping @Sendable () throws -> Void) async throws {
-        output.clear()
+        // A part in memory grows in the one buffer that becomes its blob.
+        if case .store = target { output.clear() }
         if !wrotePrefix {
             output.writeBytes(sealer.prefix)
             wrotePrefix = true
         }
         try await compute.run(work)
-        switch target {
-        case .memory(var bytes):
-            target = .memory(ByteBuffer())
-            bytes.writeBuffer(&output)
-            target = .memory(bytes)
-        case .store(let writer):
-            try await writer.write(output)
-        }
+        if case .store(let writer) = target { try await writer.write(output) }
     }
 
     /// Carries the summary out of the pool; written before the awaiting task goes on.

@@ -24,7 +24,7 @@ struct ServeCommand: AsyncParsableCommand {
         try await OperatorExit.run {
             try ProcessHardening.disableCoreDumps()
             ProcessHardening.ignoreBrokenPipes()
-            ProcessMemory.limitArenas()
+            ProcessMemory.keepFreedFrames()
             var environment = ProcessInfo.processInfo.environment
             let file = config ?? environment.removeValue(forKey: "COLDVAULT_CONFIG")
             environment["COLDVAULT_CONFIG"] = nil
