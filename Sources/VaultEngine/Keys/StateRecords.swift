@@ -28,7 +28,7 @@ extension VaultEngine {
                 vault.keys.map { key in
                     [
                         "version": .integer(Int64(key.version)), "created": .integer(key.created.milliseconds),
-                        "masterVersion": .integer(Int64(key.masterVersion)), "wrapped": .string(Base64Text.encode(key.wrapped)),
+                        "masterVersion": .integer(Int64(key.masterVersion)), "wrapped": .string(Base64.encode(key.wrapped)),
                     ]
                 }),
             "notifications": nil, "tags": nil, "accessPolicy": nil, "lock": nil,
@@ -70,7 +70,7 @@ extension VaultEngine {
             "keys": [
                 [
                     "kind": "service", "keyId": .string(vault.uid.hex), "version": .integer(Int64(upload.keyVersion)),
-                    "parameters": .object([:]), "wrapped": .string(Base64Text.encode(upload.wrappedDataKey)),
+                    "parameters": .object([:]), "wrapped": .string(Base64.encode(upload.wrappedDataKey)),
                 ]
             ],
         ]
