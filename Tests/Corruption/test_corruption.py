@@ -244,7 +244,7 @@ def restarted(server):
         server.start()
         return True
     except AssertionError:
-        text = server.log_file.read_bytes()[position:].decode(errors="replace")
+        text = "\n".join(server.log_lines(position))
         assert REFUSAL.search(text), f"refused to start without a reason:\n{text}"
         return False
 

@@ -211,15 +211,16 @@ class Server:
 
     def log_records(self):
         """The log, one dictionary a line; a line that is not JSON is a failure."""
-        records = []
-        for line in self.log_file.read_text(errors="replace").splitlines():
-            records.append(json.loads(line))
-        return records
+        return [json.loads(line) for line in self.log_lines()]
+
+    def log_lines(self, position=0):
+        """The whole lines written after byte `position`. The last one may still be on its way into the file."""
+        text = self.log_file.read_bytes()[position:].decode(errors="replace")
+        return text[: text.rfind("\n") + 1].splitlines()
 
     def errors_logged_since(self, position):
         """Log records of level error (or worse) written after byte `position`."""
-        text = self.log_file.read_bytes()[position:].decode(errors="replace")
-        records = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        records = [json.loads(line) for line in self.log_lines(position) if line.startswith("{")]
         return [record for record in records if str(record.get("level", "")).lower() in ("error", "critical")]
 
     def log_position(self):

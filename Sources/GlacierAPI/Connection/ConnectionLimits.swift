@@ -16,7 +16,7 @@ public struct ConnectionLimits: Sendable, Hashable {
     public var writeStallTimeout: Duration = .seconds(60)
     /// After an early refusal: how much of the unread body is thrown away, and for how long, so that the client sees
     /// the answer instead of a reset.
-    public var lingerBytes = 256 << 10
+    public var lingerBytes = 4 << 20
     public var lingerTimeout: Duration = .seconds(2)
     /// An unread rest of a body up to this size is read to its end, and the connection is kept.
     public var drainBytes: UInt64 = 64 << 10
