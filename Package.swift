@@ -65,10 +65,12 @@ let package = Package(
             name: "SealedArchive",
             dependencies: ["CanonicalJSON", "Compression", "Cryptography", "TreeHash"], swiftSettings: house),
         .target(name: "RequestSignature", dependencies: ["Cryptography"], swiftSettings: house),
+        .target(name: "AccessPolicy", dependencies: ["CanonicalJSON", "VaultModel"], swiftSettings: house),
 
         // MARK: contracts
         .target(name: "Execution", dependencies: [nioPosix], swiftSettings: house),
         .target(name: "Storage", dependencies: ["Cryptography", "VaultModel", nio], swiftSettings: house),
+        .target(name: "Messaging", dependencies: ["VaultModel"], swiftSettings: house),
 
         // MARK: adapters
         .target(
@@ -81,11 +83,21 @@ let package = Package(
                 "Storage", "Execution", "VaultModel", "Cryptography", nio, .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: house),
 
+        .target(
+            name: "MessageDelivery",
+            dependencies: [
+                "CanonicalJSON", "Cryptography", "Execution", "Messaging", "Storage", "VaultModel", nio, nioPosix,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ], swiftSettings: house),
+
         // MARK: engine
         .target(
             name: "VaultEngine",
             dependencies: [
-                "CanonicalJSON", "Cryptography", "Execution", "SealedArchive", "Storage", "TreeHash", "VaultModel",
+                "AccessPolicy", "CanonicalJSON", "Cryptography", "Execution", "Messaging", "SealedArchive", "Storage", "TreeHash",
+                "VaultModel",
                 nio, logging, metrics,
             ], swiftSettings: house),
 
@@ -105,7 +117,8 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "CanonicalJSON", "Observability", "VaultEngine", "VaultModel", nio, logging, metrics, lifecycle,
+                "AccessPolicy", "CanonicalJSON", "Messaging", "Observability", "VaultEngine", "VaultModel", nio, logging, metrics,
+                lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + hummingbird,
@@ -124,8 +137,8 @@ let package = Package(
             name: "coldvault",
             dependencies: [
                 "AdminAPI", "CanonicalJSON", "Cryptography", "Execution", "FileBlobStore", "FileKeyCustody", "GlacierAPI",
-                "Observability", "PosixDisk", "SQLiteCatalog", "SealedArchive", "ServiceConfiguration", "Storage", "TreeHash",
-                "VaultClient", "VaultEngine", "VaultModel",
+                "AccessPolicy", "MessageDelivery", "Messaging", "Observability", "PosixDisk", "SQLiteCatalog", "SealedArchive",
+                "ServiceConfiguration", "Storage", "TreeHash", "VaultClient", "VaultEngine", "VaultModel",
                 nio, nioPosix, logging, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -146,6 +159,13 @@ let package = Package(
             name: "SealedArchiveTests",
             dependencies: ["SealedArchive", "TreeHash", "Cryptography", "CanonicalJSON", "Compression"], swiftSettings: house),
         .testTarget(name: "RequestSignatureTests", dependencies: ["RequestSignature", "Cryptography"], swiftSettings: house),
+        .testTarget(name: "AccessPolicyTests", dependencies: ["AccessPolicy", "CanonicalJSON", "VaultModel"], swiftSettings: house),
+        .testTarget(
+            name: "MessageDeliveryTests",
+            dependencies: [
+                "MessageDelivery", "CanonicalJSON", "Cryptography", "Execution", "Messaging", "VaultModel", nio, nioPosix,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ], swiftSettings: house),
         .testTarget(name: "ExecutionTests", dependencies: ["Execution"], swiftSettings: house),
         .testTarget(
             name: "PosixDiskTests",
@@ -168,8 +188,8 @@ let package = Package(
         .testTarget(
             name: "VaultEngineTests",
             dependencies: [
-                "VaultEngine", "CanonicalJSON", "Cryptography", "Execution", "FileBlobStore", "FileKeyCustody", "PosixDisk",
-                "SQLiteCatalog", "SealedArchive", "Storage", "StorageLaws", "TreeHash", "VaultModel", nio, logging,
+                "VaultEngine", "AccessPolicy", "CanonicalJSON", "Cryptography", "Execution", "FileBlobStore", "FileKeyCustody",
+                "Messaging", "PosixDisk", "SQLiteCatalog", "SealedArchive", "Storage", "StorageLaws", "TreeHash", "VaultModel", nio, logging,
             ], swiftSettings: house),
         .testTarget(name: "ObservabilityTests", dependencies: ["Observability", logging, metrics], swiftSettings: house),
         .testTarget(name: "ServiceConfigurationTests", dependencies: ["ServiceConfiguration"], swiftSettings: house),
@@ -189,7 +209,7 @@ let package = Package(
         .testTarget(
             name: "AdminAPITests",
             dependencies: [
-                "AdminAPI", "CanonicalJSON", "Observability", "VaultEngine", "VaultModel", nio, nioPosix, logging, metrics, lifecycle,
+                "AdminAPI", "CanonicalJSON", "Messaging", "Observability", "VaultEngine", "VaultModel", nio, nioPosix, logging, metrics, lifecycle,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ], swiftSettings: house),

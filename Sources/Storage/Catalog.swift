@@ -17,13 +17,18 @@ public protocol Catalog: Sendable {
     // MARK: Accounts
 
     /// Inserts (`expectedGeneration` nil, `.alreadyExists` when taken) or replaces (`.conflict` when the stored generation differs)
-    /// the account together with the whole set of its access keys. An access key id taken by another account: `.alreadyExists`.
-    func putAccount(_ account: AccountRow, accessKeys: [AccessKeyRow], expectedGeneration: UInt64?) async throws(StorageError)
+    /// the account together with the whole set of its access keys, users and topics. An access key id taken by another account:
+    /// `.alreadyExists`.
+    func putAccount(_ account: AccountRow, members: AccountMembers, expectedGeneration: UInt64?) async throws(StorageError)
     func account(_ id: AccountID) async throws(StorageError) -> AccountRow?
     func accounts(after: AccountID?, limit: Int) async throws(StorageError) -> [AccountRow]
-    func accessKeys(of account: AccountID) async throws(StorageError) -> [AccessKeyRow]
-    /// One read for authentication.
-    func accessKey(_ id: String) async throws(StorageError) -> (key: AccessKeyRow, account: AccountRow)?
+    /// Access keys by id, users by name, topics by ARN.
+    func members(of account: AccountID) async throws(StorageError) -> AccountMembers
+    /// One read for authentication. `user` is that of the key, nil for a key of the root.
+    func accessKey(_ id: String) async throws(StorageError) -> (key: AccessKeyRow, account: AccountRow, user: UserRow?)?
+    /// One read for temporary credentials: the account and, if asked for and there, the user.
+    func principal(_ principal: Principal) async throws(StorageError) -> (account: AccountRow, user: UserRow?)?
+    func topic(_ topic: TopicARN) async throws(StorageError) -> TopicRow?
 
     // MARK: Vaults
 
@@ -58,8 +63,10 @@ public protocol Catalog: Sendable {
     func archives(
         vault: VaultUID, after: ArchivePosition?, from: Timestamp?, until: Timestamp?, limit: Int
     ) async throws(StorageError) -> [ArchiveRow]
-    /// False when it was deleted already (or is unknown).
-    func deleteArchive(_ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp) async throws(StorageError) -> Bool
+    /// Deletes the archive if its vault is still at `vaultGeneration` (nil: whatever it is at): a policy that came meanwhile must be judged first.
+    func deleteArchive(
+        _ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp, vaultGeneration: UInt64?
+    ) async throws(StorageError) -> ArchiveDeletion
     /// Deleted archives whose grace has ended and whose bytes no unexpired succeeded in-place job needs.
     func purgeableArchives(at now: Timestamp, limit: Int) async throws(StorageError) -> [ArchiveRow]
     /// Forgets a deleted archive, after its blobs are gone; and its vault when that is `deleted` and this was its last archive.
@@ -87,14 +94,15 @@ public protocol Catalog: Sendable {
 
     /// Starts a new epoch and voids all leases of older ones at once. Returns the epoch.
     func beginEpoch() async throws(StorageError) -> UInt64
-    /// False when the vault is not active.
-    func insertJob(_ job: JobRow) async throws(StorageError) -> Bool
+    /// Adds the job if its vault is active and the quota allows it; decides `isProvisioned` by the capacity.
+    func insertJob(_ job: JobRow, admission: JobAdmission?) async throws(StorageError) -> JobInsertion
     func job(_ uid: JobUID) async throws(StorageError) -> JobRow?
     /// Jobs of a vault by (creation, uid), newest last, filtered.
     func jobs(
         vault: VaultUID, after: JobUID?, states: Set<JobRow.State>, limit: Int
     ) async throws(StorageError) -> [JobRow]
-    /// For every account with work that may start at `now`: its runnable (queued, or leased and overdue) job of the earliest deadline.
+    /// For every account with work that may start at `now`: its runnable (queued, or leased and overdue) job of the earliest deadline;
+    /// and for every account with provisioned work its earliest provisioned job, first of all.
     func runnableJobs(at now: Timestamp, limit: Int) async throws(StorageError) -> [JobRow]
     /// When the next queued job becomes runnable, or nil.
     func nextRunnable(after now: Timestamp) async throws(StorageError) -> Timestamp?
@@ -107,13 +115,33 @@ public protocol Catalog: Sendable {
     /// Gives leases back: the jobs are queued again.
     func releaseJobs(_ uids: [JobUID], epoch: UInt64) async throws(StorageError)
     /// Ends a leased job of ours: writes state, sealed, completed, expires, staged, outputBytes of `job`. Inserts `staged` if given and not there.
+    /// Adds `messages` to the outbox in the same transaction, only when the job is finished by it.
     /// For a succeeded archive retrieval, the archive must not have been deleted: false and no change when it was (or when the lease is lost).
-    func finishJob(_ job: JobRow, epoch: UInt64, staged: StagedRow?) async throws(StorageError) -> JobFinish
+    func finishJob(
+        _ job: JobRow, epoch: UInt64, staged: StagedRow?, messages: [OutboxRow]
+    ) async throws(StorageError) -> JobFinish
     func staged(_ uid: StagedUID) async throws(StorageError) -> StagedRow?
     /// The staged object that holds exactly this range of this archive, if a live job keeps it.
     func staged(archive: ArchiveUID, range: ByteRange) async throws(StorageError) -> StagedRow?
     /// Removes jobs that expired before `now`, and staged objects that no job needs any more (their blobs are doomed). Returns how many jobs went.
     func expireJobs(at now: Timestamp, limit: Int) async throws(StorageError) -> Int
+
+    // MARK: Outbox
+
+    /// Waiting messages due at `now`, at most one for each (job, topic): the one of the lowest sequence; the longest due first, and no
+    /// more than `perTopic` for one topic, so that a dead target does not fill the page.
+    func dueMessages(at now: Timestamp, perTopic: Int, limit: Int) async throws(StorageError) -> [OutboxRow]
+    /// When the next waiting message becomes due, or nil.
+    func nextMessage(after now: Timestamp) async throws(StorageError) -> Timestamp?
+    /// Forgets a delivered or dropped message. Idempotent.
+    func removeMessage(_ id: MessageUID) async throws(StorageError)
+    /// Writes state, attempts, notBefore and lastFailure of a message that still exists. Idempotent.
+    func updateMessage(_ message: OutboxRow) async throws(StorageError)
+    func message(_ id: MessageUID) async throws(StorageError) -> OutboxRow?
+    /// Messages of an account in a state by id.
+    func messages(
+        account: AccountID, state: OutboxRow.State, after: MessageUID?, limit: Int
+    ) async throws(StorageError) -> [OutboxRow]
 
     // MARK: Doomed blobs
 
@@ -153,6 +181,19 @@ public enum PartCommit: Hashable, Sendable {
     case superseded
     case uploadClosed
 }
+public enum ArchiveDeletion: Hashable, Sendable {
+    case deleted
+    /// Or unknown.
+    case alreadyDeleted
+    /// The vault is not at the generation that the caller has judged.
+    case vaultChanged
+}
+public enum JobInsertion: Hashable, Sendable {
+    case inserted(isProvisioned: Bool)
+    case vaultGone
+    /// What there is already counts `bytes` against the quota.
+    case overQuota(bytes: UInt64)
+}
 public enum UploadAbort: Hashable, Sendable { case aborted, alreadyAborted, completed, absent }
 public enum JobFinish: Hashable, Sendable {
     case finished
@@ -190,12 +231,19 @@ public struct CatalogTotals: Hashable, Sendable {
     public var openUploads: UInt64
     public var queuedJobs: UInt64
     public var doomedBlobs: UInt64
-    public init(vaults: UInt64, archives: UInt64, bytes: UInt64, openUploads: UInt64, queuedJobs: UInt64, doomedBlobs: UInt64) {
+    public var waitingMessages: UInt64
+    public var deadMessages: UInt64
+    public init(
+        vaults: UInt64, archives: UInt64, bytes: UInt64, openUploads: UInt64, queuedJobs: UInt64, doomedBlobs: UInt64,
+        waitingMessages: UInt64 = 0, deadMessages: UInt64 = 0
+    ) {
         self.vaults = vaults
         self.archives = archives
         self.bytes = bytes
         self.openUploads = openUploads
         self.queuedJobs = queuedJobs
         self.doomedBlobs = doomedBlobs
+        self.waitingMessages = waitingMessages
+        self.deadMessages = deadMessages
     }
 }

@@ -19,14 +19,61 @@ public struct AccountRow: Hashable, Sendable {
     public var state: State
     public let created: Timestamp
     public var generation: UInt64
-    /// The master key version that seals the account's record and secrets.
+    /// The master key version that seals the account's record, settings and secrets.
     public var masterVersion: UInt32
-    public init(id: AccountID, state: State, created: Timestamp, generation: UInt64, masterVersion: UInt32) {
+    /// Retrieval policies and provisioned capacity, sealed; nil while there are none.
+    public var settings: SealedColumnValue?
+    public init(
+        id: AccountID, state: State, created: Timestamp, generation: UInt64, masterVersion: UInt32, settings: SealedColumnValue? = nil
+    ) {
         self.id = id
         self.state = state
         self.created = created
         self.generation = generation
         self.masterVersion = masterVersion
+        self.settings = settings
+    }
+}
+
+/// Everything that belongs to an account and is replaced together with it.
+public struct AccountMembers: Hashable, Sendable {
+    public var accessKeys: [AccessKeyRow]
+    public var users: [UserRow]
+    public var topics: [TopicRow]
+    public init(accessKeys: [AccessKeyRow] = [], users: [UserRow] = [], topics: [TopicRow] = []) {
+        self.accessKeys = accessKeys
+        self.users = users
+        self.topics = topics
+    }
+}
+
+/// A user of an account; the identity policies are sealed under the master key.
+public struct UserRow: Hashable, Sendable {
+    public enum State: String, Sendable { case active, disabled }
+    public let account: AccountID
+    public let name: UserName
+    public var state: State
+    public let created: Timestamp
+    public var policies: SealedColumnValue
+    public init(account: AccountID, name: UserName, state: State, created: Timestamp, policies: SealedColumnValue) {
+        self.account = account
+        self.name = name
+        self.state = state
+        self.created = created
+        self.policies = policies
+    }
+}
+
+/// A topic of an account; where its messages go is sealed under the master key.
+public struct TopicRow: Hashable, Sendable {
+    public let topic: TopicARN
+    public let created: Timestamp
+    public var target: SealedColumnValue
+    public var account: AccountID { topic.account }
+    public init(topic: TopicARN, created: Timestamp, target: SealedColumnValue) {
+        self.topic = topic
+        self.created = created
+        self.target = target
     }
 }
 
@@ -35,12 +82,17 @@ public struct AccessKeyRow: Hashable, Sendable {
     public enum State: String, Sendable { case active, disabled }
     public let id: String
     public let account: AccountID
+    /// Whose key it is; nil for the account's root. The user exists.
+    public let user: UserName?
     public var state: State
     public let created: Timestamp
     public var secret: SealedColumnValue
-    public init(id: String, account: AccountID, state: State, created: Timestamp, secret: SealedColumnValue) {
+    public init(
+        id: String, account: AccountID, user: UserName? = nil, state: State, created: Timestamp, secret: SealedColumnValue
+    ) {
         self.id = id
         self.account = account
+        self.user = user
         self.state = state
         self.created = created
         self.secret = secret
@@ -224,13 +276,16 @@ public struct JobRow: Hashable, Sendable {
     public let tier: String?
     public var state: State
     public let created: Timestamp
-    public let notBefore: Timestamp
+    /// May be moved by the data retrieval policy when the job is inserted.
+    public var notBefore: Timestamp
     public let deadline: Timestamp
     /// Archive jobs: which, and which bytes of it (always given, also for the whole).
     public let archive: ArchiveUID?
     public let archiveID: String?
     public let archiveSize: UInt64?
     public let range: ByteRange?
+    /// Expedited, and covered by a unit of provisioned capacity: it never waits behind others. Decided when the job is inserted.
+    public var isProvisioned: Bool
     /// Description, topic, hashes, inventory parameters and outcome texts: the engine's own document.
     public var sealed: SealedColumnValue
     public var completed: Timestamp?
@@ -246,7 +301,7 @@ public struct JobRow: Hashable, Sendable {
     public init(
         uid: JobUID, id: String, vault: VaultUID, account: AccountID, action: Action, tier: String?, state: State,
         created: Timestamp, notBefore: Timestamp, deadline: Timestamp, archive: ArchiveUID?, archiveID: String?,
-        archiveSize: UInt64?, range: ByteRange?, sealed: SealedColumnValue, completed: Timestamp? = nil,
+        archiveSize: UInt64?, range: ByteRange?, isProvisioned: Bool = false, sealed: SealedColumnValue, completed: Timestamp? = nil,
         expires: Timestamp? = nil, staged: StagedUID? = nil, outputBytes: UInt64? = nil, leaseEpoch: UInt64? = nil,
         leaseUntil: Timestamp? = nil, attempts: UInt32 = 0
     ) {
@@ -264,6 +319,7 @@ public struct JobRow: Hashable, Sendable {
         self.archiveID = archiveID
         self.archiveSize = archiveSize
         self.range = range
+        self.isProvisioned = isProvisioned
         self.sealed = sealed
         self.completed = completed
         self.expires = expires
@@ -312,5 +368,74 @@ public struct DoomedBlob: Hashable, Sendable {
         self.id = id
         self.store = store
         self.notBefore = notBefore
+    }
+}
+
+/// A message on its way to a topic: written in the transaction that completes its job, gone when it is delivered.
+public struct OutboxRow: Hashable, Sendable {
+    public enum State: String, Sendable {
+        case waiting
+        /// Given up after the last attempt; stays until an operator sends it again or drops it.
+        case dead
+    }
+    /// Stable over all attempts: receivers tell repetitions by it.
+    public let id: MessageUID
+    public let topic: TopicARN
+    /// The account that owns the vault and the job.
+    public let account: AccountID
+    /// The job the message is about: its messages to one topic are delivered in the order of `sequence`.
+    public let job: JobUID
+    public let sequence: UInt32
+    public let created: Timestamp
+    public var state: State
+    public var attempts: UInt32
+    public var notBefore: Timestamp
+    /// Why the last attempt failed; never a secret.
+    public var lastFailure: String?
+    /// The message, sealed under the master key, context: table `outbox` and the message's uid.
+    public let sealed: SealedColumnValue
+    public init(
+        id: MessageUID, topic: TopicARN, account: AccountID, job: JobUID, sequence: UInt32, created: Timestamp, state: State = .waiting,
+        attempts: UInt32 = 0, notBefore: Timestamp, lastFailure: String? = nil, sealed: SealedColumnValue
+    ) {
+        self.id = id
+        self.topic = topic
+        self.account = account
+        self.job = job
+        self.sequence = sequence
+        self.created = created
+        self.state = state
+        self.attempts = attempts
+        self.notBefore = notBefore
+        self.lastFailure = lastFailure
+        self.sealed = sealed
+    }
+}
+
+/// Bounds that are judged in the transaction that inserts a job.
+public struct JobAdmission: Hashable, Sendable {
+    /// What Standard archive retrievals of the account in the region may come to, this job's bytes included.
+    public enum Quota: Hashable, Sendable {
+        /// Bytes of those not finished.
+        case unfinished(maxBytes: UInt64)
+        /// Bytes of those created since.
+        case since(Timestamp, maxBytes: UInt64)
+    }
+    /// An Expedited job is provisioned when fewer than `max` provisioned ones of the account and region were created since.
+    public struct Capacity: Hashable, Sendable {
+        public let since: Timestamp
+        public let max: Int
+        public init(since: Timestamp, max: Int) {
+            self.since = since
+            self.max = max
+        }
+    }
+    public var region: Region
+    public var quota: Quota?
+    public var capacity: Capacity?
+    public init(region: Region, quota: Quota? = nil, capacity: Capacity? = nil) {
+        self.region = region
+        self.quota = quota
+        self.capacity = capacity
     }
 }

@@ -18,6 +18,17 @@ public enum Limits {
     /// The largest JSON body of a request.
     public static let maxJSONBodyBytes = 1 << 20
     public static let maxAccessKeysPerAccount = 100
+    public static let maxTagsPerVault = 50
+    public static let maxTagsPerRequest = 10
+    public static let maxTagKeyCharacters = 128
+    public static let maxTagValueCharacters = 255
+    /// An access policy or a lock policy: 20 KB.
+    public static let maxVaultPolicyBytes = 20 << 10
+    /// One identity policy, and all of a user together.
+    public static let maxIdentityPolicyBytes = 6 << 10
+    public static let maxPoliciesPerUser = 10
+    public static let maxUsersPerAccount = 100
+    public static let maxTopicsPerAccount = 100
     /// Access keys: 20 characters `[A-Z0-9]`, secrets: 40.
     public static let accessKeyCharacters = 20
     public static let secretCharacters = 40

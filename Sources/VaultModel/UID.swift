@@ -116,3 +116,9 @@ public struct StagedUID: UniqueIdentifier {
     public let words: UIDWords
     public init(words: UIDWords) { self.words = words }
 }
+
+/// Names a message to a topic, the same over all attempts to deliver it.
+public struct MessageUID: UniqueIdentifier {
+    public let words: UIDWords
+    public init(words: UIDWords) { self.words = words }
+}

@@ -15,6 +15,10 @@ public struct VaultError: Error, Sendable, CustomStringConvertible {
         case limitExceeded
         /// The caller may not do this.
         case accessDenied
+        /// Temporary credentials are past their time.
+        case expiredToken
+        /// The account's data retrieval policy does not allow the job.
+        case policyEnforced
         /// The signature covers another body than the one that arrived.
         case invalidSignature
         /// The body did not arrive in time.

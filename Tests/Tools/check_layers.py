@@ -27,9 +27,9 @@ MAX_LINES = 500
 
 # MARK: the building
 
-PURE = {"CanonicalJSON", "Compression", "Cryptography", "RequestSignature", "SealedArchive", "TreeHash", "VaultModel"}
-CONTRACTS = {"Execution", "Storage"}
-ADAPTERS = {"FileBlobStore", "FileKeyCustody", "PosixDisk", "SQLiteCatalog"}
+PURE = {"AccessPolicy", "CanonicalJSON", "Compression", "Cryptography", "RequestSignature", "SealedArchive", "TreeHash", "VaultModel"}
+CONTRACTS = {"Execution", "Messaging", "Storage"}
+ADAPTERS = {"FileBlobStore", "FileKeyCustody", "MessageDelivery", "PosixDisk", "SQLiteCatalog"}
 ENGINE = {"VaultEngine"}
 EDGES = {"AdminAPI", "GlacierAPI", "Observability", "ServiceConfiguration", "VaultClient"}
 EXECUTABLE = {"coldvault"}
@@ -64,8 +64,8 @@ ONLY = {
     "Hummingbird": {"GlacierAPI", "AdminAPI", "coldvault"},
     "HummingbirdCore": {"GlacierAPI", "AdminAPI", "coldvault"},
     "HummingbirdTLS": {"coldvault"},
-    "NIOSSL": {"GlacierAPI", "VaultClient", "coldvault"},
-    "AsyncHTTPClient": {"AdminAPI", "VaultClient", "coldvault"},
+    "NIOSSL": {"GlacierAPI", "MessageDelivery", "VaultClient", "coldvault"},
+    "AsyncHTTPClient": {"AdminAPI", "MessageDelivery", "VaultClient", "coldvault"},
     "ArgumentParser": {"coldvault"},
     "Configuration": {"ServiceConfiguration"},
     "ServiceLifecycle": {"coldvault", "VaultEngine", "GlacierAPI", "AdminAPI"},

@@ -39,6 +39,8 @@ struct WireError: Error, Hashable, Sendable {
         case .missingParameter: self.init(400, "MissingParameterValueException", message)
         case .notFound: self.init(404, "ResourceNotFoundException", message)
         case .limitExceeded: self.init(400, "LimitExceededException", message)
+        case .expiredToken: self.init(403, "ExpiredTokenException", message)
+        case .policyEnforced: self.init(400, "PolicyEnforcedException", message)
         case .accessDenied: self.init(403, "AccessDeniedException", message)
         case .invalidSignature: self.init(403, "InvalidSignatureException", message)
         case .requestTimeout: self.init(408, "RequestTimeoutException", message)

@@ -12,7 +12,7 @@ extension VaultEngine {
     public func credential(for accessKeyID: String) async throws(VaultError) -> Credential? {
         guard accessKeyID.utf8.count == Limits.accessKeyCharacters else { return nil }
         return try await vaultErrors("looking up an access key") {
-            guard let (key, account) = try await catalog.accessKey(accessKeyID) else { return nil }
+            guard let (key, account, _) = try await catalog.accessKey(accessKeyID) else { return nil }
             return Credential(
                 accessKeyID: key.id, account: account.id, isActive: key.state == .active && account.state == .active,
                 secret: SecretBytes(bytes: try openSecret(of: key)))
@@ -36,7 +36,7 @@ extension VaultEngine {
                 let record = try await writeAccountRecord(account, keys: [(row, secret)], from: 1)
                 stored.generation = record.generation
                 do {
-                    try await catalog.putAccount(stored, accessKeys: [row], expectedGeneration: nil)
+                    try await catalog.putAccount(stored, members: AccountMembers(accessKeys: [row]), expectedGeneration: nil)
                 } catch let error as StorageError {
                     // Somebody made the account first: our record is not that account's.
                     if error.code == .alreadyExists { try await doom([record.blob], of: .cold) }
@@ -75,7 +75,7 @@ extension VaultEngine {
     public func listAccessKeys(_ account: AccountID) async throws(VaultError) -> [AccessKeyDescription] {
         try await vaultErrors("listing access keys") {
             guard try await catalog.account(account) != nil else { throw Self.noAccount(account) }
-            return try await catalog.accessKeys(of: account).map {
+            return try await catalog.members(of: account).accessKeys.map {
                 AccessKeyDescription(
                     accessKeyID: $0.id, account: $0.account, isActive: $0.state == .active, created: $0.created)
             }
@@ -111,7 +111,7 @@ extension VaultEngine {
             for _ in 0..<8 {
                 guard let stored = try await catalog.account(id) else { throw Self.noAccount(id) }
                 var account = stored
-                var keys = try await catalog.accessKeys(of: id).map { row in
+                var keys = try await catalog.members(of: id).accessKeys.map { row in
                     (row: row, secret: String(decoding: try openSecret(of: row), as: UTF8.self))
                 }
                 try change(&account, &keys)
@@ -123,7 +123,7 @@ extension VaultEngine {
                     account, keys: keys, from: max(stored.generation, lost.last?.generation ?? 0) + 1)
                 account.generation = record.generation
                 do {
-                    try await catalog.putAccount(account, accessKeys: keys.map(\.row), expectedGeneration: stored.generation)
+                    try await catalog.putAccount(account, members: AccountMembers(accessKeys: keys.map(\.row)), expectedGeneration: stored.generation)
                     try await doom(lost.map(\.blob), of: .cold)
                     try await doomReplaced(accountRecordOf: stored)
                     return

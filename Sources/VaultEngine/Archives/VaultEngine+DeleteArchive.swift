@@ -19,7 +19,7 @@ extension VaultEngine {
             let purgeAfter = now.advanced(by: configuration.deletionGrace)
             try await freeingRoom {
                 _ = try await writeDeletionRecord(archive, in: vault, at: now, purgeAfter: purgeAfter)
-                _ = try await catalog.deleteArchive(archive.uid, at: now, purgeAfter: purgeAfter)
+                _ = try await catalog.deleteArchive(archive.uid, at: now, purgeAfter: purgeAfter, vaultGeneration: nil)
             }
         }
     }

@@ -169,7 +169,8 @@ struct JobRunner: Sendable {
         column.rangeTreeHash = output.rangeTreeHash ?? column.rangeTreeHash
         column.nextMarker = output.nextMarker
         done.sealed = try engine.seal(column, job: job.uid, in: vault)
-        switch try await engine.catalog.finishJob(done, epoch: epoch, staged: output.staged) {
+        let messages = try engine.completionMessages(for: done, column, in: vault)
+        switch try await engine.catalog.finishJob(done, epoch: epoch, staged: output.staged, messages: messages) {
         case .finished:
             engine.logger.info("job succeeded", metadata: Self.metadata(job).merging(["bytes": "\(output.bytes)"]) { $1 })
             return true
@@ -243,7 +244,8 @@ struct JobRunner: Sendable {
                 var column = try engine.column(of: job, in: vault)
                 column.statusMessage = reason
                 failed.sealed = try engine.seal(column, job: job.uid, in: vault)
-                _ = try await engine.catalog.finishJob(failed, epoch: epoch, staged: nil)
+                let messages = try engine.completionMessages(for: failed, column, in: vault)
+                _ = try await engine.catalog.finishJob(failed, epoch: epoch, staged: nil, messages: messages)
             }
         } catch {
             engine.logger.error(

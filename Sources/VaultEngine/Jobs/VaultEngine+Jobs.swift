@@ -51,7 +51,7 @@ extension VaultEngine {
                     notBefore: now.advanced(by: configuration.retrievalDelays[tier]), deadline: now.advanced(by: tier.deadline),
                     archive: nil, archiveID: nil, archiveSize: nil, range: nil, sealed: try seal(column, job: uid, in: vault))
             }
-            guard try await catalog.insertJob(job) else { throw Messages.vaultNotFound(location) }
+            guard case .inserted = try await catalog.insertJob(job, admission: nil) else { throw Messages.vaultNotFound(location) }
             wake.signal()
             return id.text
         }

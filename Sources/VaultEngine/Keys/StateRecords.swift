@@ -18,48 +18,6 @@ extension VaultEngine {
     /// Names are write-once, and a crash may have left a record whose commit never came: the next free generation is taken.
     private static let maxGenerationSteps: UInt64 = 64
 
-    func writeVaultRecord(_ vault: VaultRow, from generation: UInt64) async throws -> WrittenRecord {
-        let master = keyring.currentMaster
-        let state: JSONValue = vault.state == .active ? "active" : "deleted"
-        let body: [String: JSONValue] = [
-            "region": .string(vault.location.region.code), "name": .string(vault.location.name.text), "state": state,
-            "created": .integer(vault.created.milliseconds), "compression": .optional(vault.compression),
-            "keys": .array(
-                vault.keys.map { key in
-                    [
-                        "version": .integer(Int64(key.version)), "created": .integer(key.created.milliseconds),
-                        "masterVersion": .integer(Int64(key.masterVersion)), "wrapped": .string(Base64.encode(key.wrapped)),
-                    ]
-                }),
-            "notifications": nil, "tags": nil, "accessPolicy": nil, "lock": nil,
-        ]
-        return try await write(
-            .vault, body: body, uid: vault.uid.bytes, account: vault.location.account, vault: vault.uid, key: master.key,
-            keyVersion: master.version, from: generation, freesRoom: vault.state != .active
-        ) { BlobName.vault(account: vault.location.account.digits, vaultUID: vault.uid.bytes, generation: $0) }
-    }
-
-    func writeAccountRecord(
-        _ account: AccountRow, keys: [(row: AccessKeyRow, secret: String)], from generation: UInt64
-    ) async throws -> WrittenRecord {
-        let master = keyring.currentMaster
-        let body: [String: JSONValue] = [
-            "accountId": .string(account.id.digits), "state": .string(account.state.rawValue),
-            "created": .integer(account.created.milliseconds),
-            "accessKeys": .array(
-                keys.map { key in
-                    [
-                        "id": .string(key.row.id), "secret": .string(key.secret), "state": .string(key.row.state.rawValue),
-                        "created": .integer(key.row.created.milliseconds),
-                    ]
-                }),
-        ]
-        return try await write(
-            .account, body: body, uid: BlobPreamble.uid(ofAccount: account.id.digits), account: account.id, vault: .none, key: master.key,
-            keyVersion: master.version, from: generation
-        ) { BlobName.account(account: account.id.digits, generation: $0) }
-    }
-
     func writeUploadRecord(
         _ upload: UploadRow, description: String, in vault: VaultRow, from generation: UInt64
     ) async throws -> WrittenRecord {
@@ -101,7 +59,8 @@ extension VaultEngine {
         }
     }
 
-    private func write(
+    /// Seals and stores a record under the first free generation from `generation` on.
+    func write(
         _ type: RecordType, body: [String: JSONValue], uid: [UInt8], account: AccountID, vault: VaultUID, key: SecretKey,
         keyVersion: UInt32, from generation: UInt64, freesRoom: Bool = false,
         name: @Sendable (UInt64) -> BlobName
@@ -128,16 +87,5 @@ extension VaultEngine {
             guard error.code == .alreadyExists else { throw error }
             return false
         }
-    }
-
-    /// The record that the row's newest one replaced; kept for the deletion grace.
-    func doomReplaced(vaultRecordOf row: VaultRow) async throws {
-        let name = BlobName.vault(account: row.location.account.digits, vaultUID: row.uid.bytes, generation: row.generation).text
-        try await doom([try blobID(name)], of: .cold, after: configuration.deletionGrace)
-    }
-
-    func doomReplaced(accountRecordOf row: AccountRow) async throws {
-        let name = BlobName.account(account: row.id.digits, generation: row.generation).text
-        try await doom([try blobID(name)], of: .cold, after: configuration.deletionGrace)
     }
 }
