@@ -61,6 +61,15 @@ enum Messages {
     static func foreignArchive(_ location: VaultLocation) -> VaultError {
         VaultError(.invalidParameter, "Invalid vault name: \(location.arn)")
     }
+    static func noLock(_ location: VaultLocation) -> VaultError {
+        VaultError(.notFound, "No vault lock policy is set for: \(location.name)")
+    }
+    static func clockNotTrusted(_ location: VaultLocation) -> VaultError {
+        VaultError(
+            .unavailable,
+            "The service's clock may have been moved, and the vault \(location.arn) has a lock that depends on it. Ask the operator to confirm "
+                + "the clock, then try again.")
+    }
     static func jobNotReady(_ id: String) -> VaultError {
         VaultError(.invalidParameter, "The job is not currently available for download: \(id)")
     }

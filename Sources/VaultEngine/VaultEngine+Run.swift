@@ -9,6 +9,7 @@ extension VaultEngine {
     /// Finishes what a crash interrupted, then runs the worker and the reclaimer until cancelled. Call once.
     public func run() async throws(VaultError) {
         let epoch: UInt64 = try await vaultErrors("starting the engine") {
+            _ = try await freeingRoom { try await clockKeeper.reading() }
             let epoch = try await freeingRoom { try await catalog.beginEpoch() }
             try await freeingRoom { try await finishInterrupted() }
             try await sweepStaging()
@@ -17,11 +18,13 @@ extension VaultEngine {
         await withDiscardingTaskGroup { group in
             group.addTask { await JobRunner(engine: self, epoch: epoch).run() }
             group.addTask { await Reclaimer(engine: self).run() }
+            group.addTask { await self.clockKeeper.run() }
         }
     }
 
-    /// Vault deletions and key rotations that were begun and not ended.
+    /// Vault changes, vault deletions and key rotations that were begun and not ended.
     private func finishInterrupted() async throws {
+        try await adoptNewerRecords()
         try await forEachVault { vault in
             if vault.state == .deleting { try await finishDeletion(of: vault) }
         }

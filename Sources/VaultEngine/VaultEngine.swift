@@ -3,6 +3,8 @@
 public import Cryptography
 public import Execution
 public import Logging
+public import Messaging
+import Metrics
 public import Storage
 public import VaultModel
 
@@ -30,12 +32,22 @@ public final class VaultEngine: Sendable {
     let keyring: Keyring
     let compute: BlockingPool
     let budget: MemoryBudget
+    /// For provisioned jobs alone, beside ``budget``: they never wait behind others for memory.
+    let provisionedBudget: MemoryBudget
     let clock: any TimeSource
     let random: any RandomByteSource
     let logger: Logger
+    let transport: (any MessageTransport)?
     let wake = WakeUp()
+    let deliveries = DeliveryDesk()
     let scratch = ScratchPool()
     let scheduler: JobScheduler
+    let identityPolicyCache = IdentityPolicyCache()
+    let gate = VaultGate(maxWaiters: 4096)
+    let settingsCache = SettingsCache()
+    let sessionPolicies = SessionPolicies()
+    let clockKeeper: ClockKeeper
+    let denials = Counter(label: "coldvault.access.denied")
 
     /// - Parameters:
     ///   - cold: where archives live.
@@ -43,9 +55,11 @@ public final class VaultEngine: Sendable {
     ///   - warm: where staged outputs and inventories live.
     ///   - spaceReserve: room given up when the medium is full, so that deletions still go through.
     ///   - compute: for hashing, compression and sealing; as many threads as there are cores.
+    ///   - transport: delivers notifications; nil: they wait in the outbox.
     public init(
         configuration: EngineConfiguration, catalog: any Catalog, cold: any BlobStore, reserve: (any BlobStore)? = nil,
-        warm: any BlobStore, spaceReserve: (any SpaceReserve)? = nil, keyring: Keyring, compute: BlockingPool, clock: any TimeSource, random: any RandomByteSource, logger: Logger
+        warm: any BlobStore, spaceReserve: (any SpaceReserve)? = nil, keyring: Keyring, compute: BlockingPool,
+        clock: any TimeSource, random: any RandomByteSource, transport: (any MessageTransport)? = nil, logger: Logger
     ) {
         self.configuration = configuration
         self.catalog = catalog
@@ -57,9 +71,13 @@ public final class VaultEngine: Sendable {
         self.compute = compute
         self.clock = clock
         self.random = random
+        self.transport = transport
         self.logger = logger
         budget = MemoryBudget(capacityBytes: configuration.memoryBudgetBytes, maxWaiters: 4096)
-        scheduler = JobScheduler()
+        provisionedBudget = MemoryBudget(
+            capacityBytes: min(configuration.memoryBudgetBytes, JobRunner.maxProvisionedBytes), maxWaiters: 64)
+        scheduler = JobScheduler(sharedLanes: configuration.concurrentJobs)
+        clockKeeper = ClockKeeper(catalog: catalog, clock: clock, logger: logger)
     }
 
     /// Whether finished archive retrievals are staged.

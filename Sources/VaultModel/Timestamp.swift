@@ -131,6 +131,8 @@ extension Int64 {
 public protocol TimeSource: Sendable {
     /// The wall clock, for dates that people and other machines see.
     func now() -> Timestamp
+    /// Time that passes whatever anybody does to the wall clock, also while the machine sleeps. Only differences mean something.
+    func monotonic() -> Duration
     /// Suspends for `duration`; throws `CancellationError` when the task is cancelled.
     func sleep(for duration: Duration) async throws
 }

@@ -27,7 +27,7 @@ extension VaultEngine {
         let key = try keyring.makeVaultKey(account: location.account, vault: uid, version: 1, now: now)
         let vault = VaultRow(
             uid: uid, location: location, state: .active, created: now, generation: 1, compression: nil, keys: [key], settings: nil)
-        let record = try await writeVaultRecord(vault, from: 1)
+        let record = try await writeVaultRecord(vault, .none, from: 1)
         switch try await catalog.createVault(vault, limit: Limits.maxVaultsPerAccountAndRegion) {
         case .created: return true
         case .exists(let other):
@@ -61,10 +61,12 @@ extension VaultEngine {
 
     /// The second half of a deletion: the durable record, then the catalog. Also run at start for deletions that a crash interrupted.
     func finishDeletion(of vault: VaultRow) async throws {
-        var gone = vault
-        gone.state = .deleted
-        gone.generation = try await writeVaultRecord(gone, from: vault.generation + 1).generation
-        try await catalog.finishVaultDeletion(vault.uid, generation: gone.generation, at: clock.now())
+        try await gate.exclusive(vault.location) {
+            var gone = vault
+            gone.state = .deleted
+            gone.generation = try await writeVaultRecord(gone, try settings(of: vault).settings, from: vault.generation + 1).generation
+            try await catalog.finishVaultDeletion(vault.uid, generation: gone.generation, at: clock.now())
+        }
     }
 
     /// Vaults of an account and region in ASCII order from the name `from` on.
@@ -86,37 +88,6 @@ extension VaultEngine {
         try await vaultErrors("changing a vault's settings") {
             try await updateVault(try await activeVault(location)) { $0.compression = compression }
         }
-    }
-
-    /// Changes a vault's record facts: durable record first, then the catalog. `change` may be applied again to a newer row.
-    @discardableResult
-    func updateVault(_ vault: VaultRow, _ change: (inout VaultRow) throws -> Void) async throws -> VaultRow {
-        var stored = vault
-        // Records of rounds that others won. Only once a higher generation is committed may they go: then their names are never used again.
-        var lost: [WrittenRecord] = []
-        for _ in 0..<8 {
-            var next = stored
-            try change(&next)
-            let record = try await writeVaultRecord(next, from: max(stored.generation, lost.last?.generation ?? 0) + 1)
-            next.generation = record.generation
-            do {
-                try await catalog.updateVault(next, expectedGeneration: stored.generation)
-                try await doom(lost.map(\.blob), of: .cold)
-                try await doomReplaced(vaultRecordOf: stored)
-                return next
-            } catch let error as StorageError where error.code == .conflict {
-                guard let newer = try await catalog.vault(vault.uid), newer.state == stored.state else {
-                    // Deleted meanwhile. The record just written says otherwise and must not be the last word.
-                    var gone = stored
-                    gone.state = .deleted
-                    _ = try await writeVaultRecord(gone, from: record.generation + 1)
-                    throw Messages.vaultNotFound(vault.location)
-                }
-                stored = newer
-                lost.append(record)
-            }
-        }
-        throw VaultError(.unavailable, "The vault is being changed by others. Please try again.")
     }
 
     static func describe(_ row: VaultRow) -> VaultDescription {

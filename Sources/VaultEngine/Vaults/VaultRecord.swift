@@ -8,10 +8,12 @@ import VaultModel
 
 /// The state record of a vault (Docs/Formats/Record-v1.md, section 2).
 extension VaultEngine {
-    func writeVaultRecord(_ vault: VaultRow, from generation: UInt64) async throws -> WrittenRecord {
+    func writeVaultRecord(
+        _ vault: VaultRow, _ settings: VaultSettings, from generation: UInt64
+    ) async throws -> WrittenRecord {
         let master = keyring.currentMaster
         let state: JSONValue = vault.state == .active ? "active" : "deleted"
-        let body: [String: JSONValue] = [
+        var body: [String: JSONValue] = [
             "region": .string(vault.location.region.code), "name": .string(vault.location.name.text), "state": state,
             "created": .integer(vault.created.milliseconds), "compression": .optional(vault.compression),
             "keys": .array(
@@ -21,8 +23,8 @@ extension VaultEngine {
                         "masterVersion": .integer(Int64(key.masterVersion)), "wrapped": .string(Base64.encode(key.wrapped)),
                     ]
                 }),
-            "notifications": nil, "tags": nil, "accessPolicy": nil, "lock": nil,
         ]
+        body.merge(settings.members) { _, new in new }
         return try await write(
             .vault, body: body, uid: vault.uid.bytes, account: vault.location.account, vault: vault.uid, key: master.key,
             keyVersion: master.version, from: generation, freesRoom: vault.state != .active

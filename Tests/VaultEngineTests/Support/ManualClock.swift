@@ -12,6 +12,7 @@ final class ManualClock: TimeSource {
     }
     private struct State {
         var now: Timestamp
+        var passed: Duration = .zero
         var tickets: UInt64 = 0
         var sleepers: [Sleeper] = []
     }
@@ -21,9 +22,18 @@ final class ManualClock: TimeSource {
 
     func now() -> Timestamp { state.withLock { $0.now } }
 
-    func advance(by duration: Duration) {
+    func monotonic() -> Duration { state.withLock { $0.passed } }
+
+    /// Time passes.
+    func advance(by duration: Duration) { move(by: duration, passing: duration) }
+
+    /// Somebody sets the wall clock: no time passes.
+    func jump(by duration: Duration) { move(by: duration, passing: .zero) }
+
+    private func move(by duration: Duration, passing: Duration) {
         let due = state.withLock { state -> [Sleeper] in
             state.now = state.now.advanced(by: duration)
+            state.passed += passing
             let now = state.now
             let due = state.sleepers.filter { $0.due <= now }
             state.sleepers.removeAll { $0.due <= now }

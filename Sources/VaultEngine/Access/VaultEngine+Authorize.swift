@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import AccessPolicy
+import CoreMetrics
+import Logging
+import Storage
+public import VaultModel
+
+extension VaultEngine {
+    /// Lets the action pass or throws `.accessDenied`, and then logs who wanted what and which statement decided. Judges rights only: a vault
+    /// that does not exist is for the operation to report, and the reads are the same whether it exists or not.
+    public func authorize(
+        _ caller: Caller, _ action: VaultAction, on target: AccessTarget
+    ) async throws(VaultError) -> AccessGrant {
+        try await vaultErrors("checking access") {
+            let now = try await clockKeeper.reading().now
+            let judged = try await judge(caller, action, on: target, at: now)
+            try enforce(judged, caller, action)
+            return AccessGrant(vaultGeneration: judged.vault?.generation)
+        }
+    }
+
+    /// What ``authorize(_:_:on:)`` would decide now for a plain request, and why. Nothing is logged.
+    public func simulate(
+        _ principal: Principal, _ action: VaultAction, on target: AccessTarget, sessionPolicy: String?
+    ) async throws(VaultError) -> AccessDecision {
+        try await vaultErrors("simulating an access") {
+            let context = RequestContext(now: try await clockKeeper.reading().now, isSecure: true)
+            return try await judge(principal, action, on: target, sessionPolicy: sessionPolicy, context: context).decision
+        }
+    }
+
+    func judge(_ caller: Caller, _ action: VaultAction, on target: AccessTarget, at now: Timestamp) async throws -> Judgement {
+        let context = RequestContext(
+            now: now, sourceAddress: caller.sourceAddress, isSecure: caller.isSecure, userAgent: caller.userAgent)
+        return try await judge(caller.principal, action, on: target, sessionPolicy: caller.sessionPolicy, context: context)
+    }
+
+    /// Throws what the client may know of a denial: within its own account who it is and what it wanted, of another account nothing.
+    func enforce(_ judged: Judgement, _ caller: Caller, _ action: VaultAction) throws(VaultError) {
+        guard !judged.decision.isAllowed else { return }
+        denials.increment()
+        logger.notice(
+            "access denied",
+            metadata: [
+                "principal": "\(caller.principal.arn)", "accessKey": "\(caller.accessKeyID)", "action": "\(action.policyName)",
+                "resource": "\(judged.resource)", "decision": "\(judged.decision.text)",
+                "sourceAddress": "\(caller.sourceAddress ?? "none")",
+            ])
+        guard caller.principal.account == judged.resourceAccount else {
+            throw VaultError(.accessDenied, "Access denied for account ID: \(judged.resourceAccount)")
+        }
+        throw VaultError(
+            .accessDenied,
+            "User: \(caller.principal.arn) is not authorized to perform: \(action.policyName) on resource: \(judged.resource)")
+    }
+}
