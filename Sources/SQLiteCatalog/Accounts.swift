@@ -4,14 +4,13 @@ import GRDB
 public import Storage
 public import VaultModel
 
-/// Accounts and their access keys.
+/// Accounts and who may act for them; the rows of their members are in `AccountMembers.swift`.
 extension SQLiteCatalog {
-    /// `.notFound` when an expected account does not exist.
+    /// `.notFound` when an expected account does not exist, `.alreadyExists` when two members have the same name.
     public func putAccount(
-        _ account: AccountRow, accessKeys: [AccessKeyRow], expectedGeneration: UInt64?
+        _ account: AccountRow, members: AccountMembers, expectedGeneration: UInt64?
     ) async throws(StorageError) {
-        precondition(
-            accessKeys.allSatisfy { $0.account == account.id }, "access keys are stored with their own account")
+        members.assertBelong(to: account.id)
         try await write { database in
             if let expectedGeneration {
                 let found = try database.one(
@@ -25,28 +24,24 @@ extension SQLiteCatalog {
                         .conflict, "account \(account.id) is at generation \(found), not \(expectedGeneration)")
                 }
                 try database.change(
-                    "UPDATE accounts SET state = ?, created = ?, generation = ?, master_version = ? WHERE id = ?",
+                    """
+                    UPDATE accounts SET state = ?, created = ?, generation = ?, master_version = ?, settings_version = ?,
+                        settings = ? WHERE id = ?
+                    """,
                     [
                         account.state.rawValue, account.created.sql, account.generation.sql(), account.masterVersion,
-                        account.id.digits,
+                        account.settings?.keyVersion, account.settings?.bytes.sql, account.id.digits,
                     ])
-                try database.change("DELETE FROM access_keys WHERE account = ?", [account.id.digits])
+                try AccountMembers.remove(of: account.id, in: database)
             } else {
                 try database.change(
-                    "INSERT INTO accounts (id, state, created, generation, master_version) VALUES (?, ?, ?, ?, ?)",
+                    "INSERT INTO accounts (\(AccountRow.columns)) VALUES (?, ?, ?, ?, ?, ?, ?)",
                     [
                         account.id.digits, account.state.rawValue, account.created.sql, account.generation.sql(),
-                        account.masterVersion,
+                        account.masterVersion, account.settings?.keyVersion, account.settings?.bytes.sql,
                     ])
             }
-            for key in accessKeys {
-                try database.change(
-                    "INSERT INTO access_keys (\(AccessKeyRow.columns)) VALUES (?, ?, ?, ?, ?, ?)",
-                    [
-                        key.id, key.account.digits, key.state.rawValue, key.created.sql, key.secret.keyVersion,
-                        key.secret.bytes.sql,
-                    ])
-            }
+            try members.insert(in: database)
         }
     }
 
@@ -65,45 +60,59 @@ extension SQLiteCatalog {
         }
     }
 
-    public func accessKeys(of account: AccountID) async throws(StorageError) -> [AccessKeyRow] {
+    public func members(of account: AccountID) async throws(StorageError) -> AccountMembers {
         try await read { database in
-            try database.all(Pages.accessKeys, [account.digits], from: "access_keys", AccessKeyRow.init(reading:))
+            AccountMembers(
+                accessKeys: try database.all(
+                    Pages.accessKeys, [account.digits], from: "access_keys", AccessKeyRow.init(reading:)),
+                users: try database.all(Pages.users, [account.digits], from: "users", UserRow.init(reading:)),
+                topics: try database.all(Pages.topics, [account.digits], from: "topics", TopicRow.init(reading:)))
         }
     }
 
-    public func accessKey(_ id: String) async throws(StorageError) -> (key: AccessKeyRow, account: AccountRow)? {
+    public func accessKey(
+        _ id: String
+    ) async throws(StorageError) -> (key: AccessKeyRow, account: AccountRow, user: UserRow?)? {
+        try await read { database in
+            try database.one(Pages.accessKey, [id], from: "access_keys") { reader in
+                let key = try AccessKeyRow(reading: &reader)
+                let account = try AccountRow(reading: &reader)
+                return (key: key, account: account, user: try key.user.map { _ in try UserRow(reading: &reader) })
+            }
+        }
+    }
+
+    public func principal(
+        _ principal: Principal
+    ) async throws(StorageError) -> (account: AccountRow, user: UserRow?)? {
+        try await read { database in
+            let account = try database.one(
+                "SELECT \(AccountRow.columns) FROM accounts WHERE id = ?", [principal.account.digits], from: "accounts",
+                AccountRow.init(reading:))
+            guard let account else { return nil }
+            guard let user = principal.user else { return (account: account, user: nil) }
+            let row = try database.one(
+                "SELECT \(UserRow.columns) FROM users WHERE account = ? AND name = ?",
+                [principal.account.digits, user.text], from: "users", UserRow.init(reading:))
+            return (account: account, user: row)
+        }
+    }
+
+    public func topic(_ topic: TopicARN) async throws(StorageError) -> TopicRow? {
         try await read { database in
             try database.one(
-                """
-                SELECT k.id, k.account, k.state, k.created, k.sealed_version, k.sealed,
-                    a.id, a.state, a.created, a.generation, a.master_version
-                FROM access_keys k JOIN accounts a ON a.id = k.account WHERE k.id = ?
-                """, [id], from: "access_keys"
-            ) { reader in
-                (key: try AccessKeyRow(reading: &reader), account: try AccountRow(reading: &reader))
-            }
+                "SELECT \(TopicRow.columns) FROM topics WHERE arn = ?", [topic.text], from: "topics",
+                TopicRow.init(reading:))
         }
     }
 }
 
 extension AccountRow {
-    static let columns = "id, state, created, generation, master_version"
+    static let columns = "id, state, created, generation, master_version, settings_version, settings"
 
     init(reading row: inout ColumnReader) throws {
         self.init(
             id: try row.parsed(AccountID.init), state: try row.word(), created: try row.timestamp(),
-            generation: try row.count(),
-            masterVersion: try row.small())
-    }
-}
-
-extension AccessKeyRow {
-    static let columns = "id, account, state, created, sealed_version, sealed"
-
-    init(reading row: inout ColumnReader) throws {
-        self.init(
-            id: try row.text(), account: try row.parsed(AccountID.init), state: try row.word(),
-            created: try row.timestamp(),
-            secret: try row.sealed())
+            generation: try row.count(), masterVersion: try row.small(), settings: try row.optionalSealed())
     }
 }

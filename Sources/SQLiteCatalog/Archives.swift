@@ -60,18 +60,26 @@ extension SQLiteCatalog {
         }
     }
 
-    public func deleteArchive(_ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp) async throws(StorageError)
-        -> Bool
-    {
+    public func deleteArchive(
+        _ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp, vaultGeneration: UInt64?
+    ) async throws(StorageError) -> ArchiveDeletion {
         try await write { database in
-            guard let archive = try ArchiveRow.find(uid, in: database), archive.state == .stored else { return false }
+            guard let archive = try ArchiveRow.find(uid, in: database), archive.state == .stored else {
+                return .alreadyDeleted
+            }
+            if let vaultGeneration {
+                let generation = try database.one(
+                    "SELECT generation FROM vaults WHERE uid = ?", [archive.vault.sql], from: "vaults"
+                ) { try $0.count() }
+                guard generation == vaultGeneration else { return .vaultChanged }
+            }
             // Invariant 4 of Schema: outputs served in place keep the bytes; no further one can succeed from now on.
             let pinned = try database.number(Pages.pinnedUntil, [uid.sql], from: "jobs")
             try database.change(
                 "UPDATE archives SET state = 'deleted', deleted = ?, purge_after = ?, purgeable_at = ? WHERE uid = ?",
                 [now.sql, purgeAfter.sql, max(purgeAfter.milliseconds, pinned ?? .min), uid.sql])
             try VaultRow.adjust(archive.vault, archives: -1, bytes: -archive.size.sql(), at: now, in: database)
-            return true
+            return .deleted
         }
     }
 

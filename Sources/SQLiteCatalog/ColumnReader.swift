@@ -88,6 +88,18 @@ struct ColumnReader {
 
     /// Text that a vocabulary type must accept.
     mutating func parsed<T>(_ parse: (String) -> T?) throws -> T { try required(parse(text())) }
+    mutating func optionallyParsed<T>(_ parse: (String) -> T?) throws -> T? {
+        guard let text = try optionalText() else { return nil }
+        return try required(parse(text))
+    }
+
+    mutating func flag() throws -> Bool {
+        switch try integer() {
+        case 0: return false
+        case 1: return true
+        default: throw damage
+        }
+    }
 
     mutating func sealed() throws -> SealedColumnValue {
         let version = try small()

@@ -21,21 +21,31 @@ extension SQLiteCatalog {
         }
     }
 
-    /// At most `limit` accounts, those with the most urgent jobs; most urgent first. An overdue lease of an account
-    /// counts as its job.
+    /// At most `limit` jobs, no job twice; the provisioned ones first, each kind most urgent first. An overdue lease of
+    /// an account counts as its job.
     public func runnableJobs(at now: Timestamp, limit: Int) async throws(StorageError) -> [JobRow] {
         try await startWaitingJobs(at: now)
-        let jobs = try await read { database in
-            var candidates = try database.all(
-                Pages.overdueJobs, [now.sql, pageLimit(Self.overduePerCall)], from: "jobs", JobRow.init(reading:))
-            let ready: [JobUID] = try database.all(Pages.readyJobs, [now.sql], from: "jobs") { try $0.optionalUID() }
-                .compactMap(\.self)
-            candidates += try ready.compactMap { try JobRow.find($0, in: database) }
-            return candidates
+        let (overdue, provisioned, ready) = try await read { database in
+            let ready = try [Pages.readyProvisionedJobs, Pages.readyJobs].map { query in
+                let uids: [JobUID] = try database.all(query, [now.sql], from: "jobs") { try $0.optionalUID() }
+                    .compactMap(\.self)
+                return try uids.compactMap { try JobRow.find($0, in: database) }
+            }
+            return (
+                try database.all(
+                    Pages.overdueJobs, [now.sql, pageLimit(Self.overduePerCall)], from: "jobs", JobRow.init(reading:)),
+                ready[0], ready[1]
+            )
         }
+        let first = Self.mostUrgentOfEachAccount(overdue.filter(\.isProvisioned) + provisioned)
+        let taken = Set(first.map(\.uid))
+        let others = Self.mostUrgentOfEachAccount(overdue + ready).filter { !taken.contains($0.uid) }
+        return Array((first + others).prefix(Int(pageLimit(limit))))
+    }
+
+    private static func mostUrgentOfEachAccount(_ jobs: [JobRow]) -> [JobRow] {
         var seen: Set<AccountID> = []
-        let mostUrgent = jobs.sorted(by: JobRow.isMoreUrgent).filter { seen.insert($0.account).inserted }
-        return Array(mostUrgent.prefix(Int(pageLimit(limit))))
+        return jobs.sorted(by: JobRow.isMoreUrgent).filter { seen.insert($0.account).inserted }
     }
 
     public func nextRunnable(after now: Timestamp) async throws(StorageError) -> Timestamp? {

@@ -8,8 +8,11 @@ public import VaultModel
 extension SQLiteCatalog {
     /// `.conflict` when `job` points to a staged object that neither is given nor exists (any more): stage the output
     /// again.
-    public func finishJob(_ job: JobRow, epoch: UInt64, staged: StagedRow?) async throws(StorageError) -> JobFinish {
+    public func finishJob(
+        _ job: JobRow, epoch: UInt64, staged: StagedRow?, messages: [OutboxRow]
+    ) async throws(StorageError) -> JobFinish {
         precondition(job.state == .succeeded || job.state == .failed, "a job is finished as succeeded or failed")
+        precondition(messages.allSatisfy { $0.job == job.uid }, "a job is finished with messages about itself")
         return try await write { database in
             guard let held = try JobRow.find(job.uid, in: database), held.state == .leased, held.leaseEpoch == epoch,
                 try Self.epoch(in: database) == epoch
@@ -35,6 +38,7 @@ extension SQLiteCatalog {
                     job.expires?.sql,
                     job.staged?.sql, job.outputBytes?.sql(), job.uid.sql,
                 ])
+            try OutboxRow.insert(messages, in: database)
             return .finished
         }
     }

@@ -10,26 +10,25 @@ public import VaultModel
 ///                   ▲                    │
 ///                   └─ releaseJobs, beginEpoch (and claimJobs takes over once the lease is overdue)
 extension SQLiteCatalog {
-    public func insertJob(_ job: JobRow) async throws(StorageError) -> Bool {
+    /// `.conflict` when the admission is for another region than the vault's.
+    public func insertJob(_ job: JobRow, admission: JobAdmission?) async throws(StorageError) -> JobInsertion {
         try await write { database in
-            guard try VaultRow.state(job.vault, in: database) == .active else { return false }
-            try database.change(
-                """
-                INSERT INTO jobs (\(JobRow.columns), waiting)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """,
-                [
-                    job.uid.sql, job.id, job.vault.sql, job.account.digits, job.action.rawValue, job.tier,
-                    job.state.rawValue,
-                    job.created.sql, job.notBefore.sql, job.deadline.sql, job.archive?.sql, job.archiveID,
-                    job.archiveSize?.sql(),
-                    job.range?.first.sql(), job.range?.last.sql(), job.sealed.keyVersion, job.sealed.bytes.sql,
-                    job.completed?.sql,
-                    job.expires?.sql, job.staged?.sql, job.outputBytes?.sql(), job.leaseEpoch?.sql(),
-                    job.leaseUntil?.sql,
-                    job.attempts, job.notBefore > job.created ? 1 : 0,
-                ])
-            return true
+            let vault: (state: VaultRow.State, region: Region)? = try database.one(
+                "SELECT state, region FROM vaults WHERE uid = ?", [job.vault.sql], from: "vaults"
+            ) { (state: try $0.word(), region: try $0.parsed { Region($0) }) }
+            guard let vault, vault.state == .active else { return .vaultGone }
+            var job = job
+            job.isProvisioned = false
+            if let admission {
+                guard admission.region == vault.region else {
+                    throw StorageError(
+                        .conflict, "the job's vault is in \(vault.region), not in \(admission.region): a defect of the caller")
+                }
+                if let bytes = try admission.bytesInTheWay(of: job, in: database) { return .overQuota(bytes: bytes) }
+                job.isProvisioned = try admission.isProvisioned(job, in: database)
+            }
+            try JobRow.insert(job, region: vault.region, in: database)
+            return .inserted(isProvisioned: job.isProvisioned)
         }
     }
 
@@ -60,7 +59,7 @@ extension SQLiteCatalog {
 extension JobRow {
     static let columns = """
         uid, id, vault, account, action, tier, state, created, not_before, deadline, archive, archive_id, \
-        archive_size, range_first, range_last, sealed_version, sealed, completed, expires, staged, output_bytes, \
+        archive_size, range_first, range_last, provisioned, sealed_version, sealed, completed, expires, staged, output_bytes, \
         lease_epoch, lease_until, attempts
         """
 
@@ -70,13 +69,29 @@ extension JobRow {
             action: try row.word(), tier: try row.optionalText(), state: try row.word(), created: try row.timestamp(),
             notBefore: try row.timestamp(), deadline: try row.timestamp(), archive: try row.optionalUID(),
             archiveID: try row.optionalText(), archiveSize: try row.optionalCount(), range: try row.optionalRange(),
-            sealed: try row.sealed(), completed: try row.optionalTimestamp(), expires: try row.optionalTimestamp(),
+            isProvisioned: try row.flag(), sealed: try row.sealed(), completed: try row.optionalTimestamp(), expires: try row.optionalTimestamp(),
             staged: try row.optionalUID(), outputBytes: try row.optionalCount(), leaseEpoch: try row.optionalCount(),
             leaseUntil: try row.optionalTimestamp(), attempts: try row.small())
     }
 
     static func find(_ uid: JobUID, in database: Database) throws -> JobRow? {
         try database.one("SELECT \(columns) FROM jobs WHERE uid = ?", [uid.sql], from: "jobs", JobRow.init(reading:))
+    }
+
+    static func insert(_ job: JobRow, region: Region, in database: Database) throws {
+        try database.change(
+            """
+            INSERT INTO jobs (\(columns), region, waiting)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                job.uid.sql, job.id, job.vault.sql, job.account.digits, job.action.rawValue, job.tier,
+                job.state.rawValue, job.created.sql, job.notBefore.sql, job.deadline.sql, job.archive?.sql,
+                job.archiveID, job.archiveSize?.sql(), job.range?.first.sql(), job.range?.last.sql(),
+                job.isProvisioned ? 1 : 0, job.sealed.keyVersion, job.sealed.bytes.sql, job.completed?.sql,
+                job.expires?.sql, job.staged?.sql, job.outputBytes?.sql(), job.leaseEpoch?.sql(),
+                job.leaseUntil?.sql, job.attempts, region.code, job.notBefore > job.created ? 1 : 0,
+            ])
     }
 
     /// Earliest deadline first; creation and uid make it a total order.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The tables of the catalog, version 1.
+/// The tables of the catalog: how they began, and the steps that brought them to what they are.
 ///
 /// Kinds of column:
 /// - uids are 16-byte BLOBs; moments are INTEGER milliseconds since 1970; sizes, counts, generations and write numbers
@@ -8,7 +8,7 @@
 ///   can read them.
 /// - **Clear**: uids, identifiers, account, region and vault names, sizes, times, states, key versions, wrapped keys.
 /// - **Sealed** (`sealed`, `settings`; with the key version in the column beside it): descriptions, tree hashes, tags,
-///   policies, topics, secrets. The catalog cannot open them and never tries.
+///   policies, targets of topics, messages, secrets. The catalog cannot open them and never tries.
 ///
 /// Invariants kept by every statement of this module:
 ///  1. `vaults.archive_count` and `total_bytes` count the vault's archives in state `stored`.
@@ -20,18 +20,21 @@
 ///  5. `jobs.waiting` is 1 only while nobody has yet seen the job's `not_before` pass. It keeps jobs that may not start
 ///     out of the way of those that may; `not_before` itself is still compared, so a clock that steps back changes
 ///     nothing.
+///  6. `jobs.region` is the region of the job's vault: it lets quotas and capacity be judged by one index.
+///  7. `outbox.head` is 1 exactly for the waiting message of the lowest (sequence, uid) of its job and topic: the only
+///     one that may go out. Messages outlive their job and their vault, and hold no reference to them.
 ///
-/// The large tables with random uids (`archives`, `jobs`) keep their rowid: rows are then appended in order of arrival,
-/// which is also the order of their pages, and only a narrow index is random. Archives have no foreign key to their
-/// vault, because that would need an index over all of them; invariant 2 serves instead.
+/// The large tables with random uids (`archives`, `jobs`, `outbox`) keep their rowid: rows are then appended in order of
+/// arrival, which is also the order of their pages, and only a narrow index is random. Archives have no foreign key to
+/// their vault, because that would need an index over all of them; invariant 2 serves instead.
 enum Schema {
     /// `CVLT`, in the header of the file: which program it belongs to.
     static let applicationID: Int64 = 0x4356_4C54
     /// The newest version this code writes and understands.
-    static let version: Int64 = 1
+    static let version: Int64 = 2
 
     /// What leads from version n to n + 1, at index n. Steps are never edited once released.
-    static let steps: [String] = [versionOne]
+    static let steps: [String] = [versionOne, versionTwo]
 
     private static let versionOne = """
         CREATE TABLE accounts (

@@ -6,15 +6,23 @@ import VaultModel
 
 /// What concerns the service as a whole.
 extension SQLiteCatalog {
-    /// Archives count in any state: a deleted one needs its key until its bytes are gone. Reads a row per vault key
-    /// version.
+    /// Archives count in any state: a deleted one needs its key until its bytes are gone. Of what master keys seal
+    /// every row and column counts under the version it names: vault keys, accounts and their settings, users, topics,
+    /// access keys, and messages that have not gone out. Reads a row for each but the messages, which are counted by
+    /// an index.
     public func keyReferences() async throws(StorageError) -> KeyReferences {
         try await read { database in
             var references = KeyReferences(master: [:], vaults: [:])
             let master: [(UInt32, UInt64)] = try database.all(
                 """
                 SELECT master_version, count(*) FROM (
-                    SELECT master_version FROM vault_keys UNION ALL SELECT master_version FROM accounts
+                    SELECT master_version FROM vault_keys
+                    UNION ALL SELECT master_version FROM accounts
+                    UNION ALL SELECT settings_version FROM accounts WHERE settings_version IS NOT NULL
+                    UNION ALL SELECT sealed_version FROM users
+                    UNION ALL SELECT sealed_version FROM topics
+                    UNION ALL SELECT sealed_version FROM access_keys
+                    UNION ALL SELECT sealed_version FROM outbox
                 ) GROUP BY master_version
                 """, from: "vault_keys"
             ) { (try $0.small(), try $0.count()) }
@@ -53,13 +61,16 @@ extension SQLiteCatalog {
                     (SELECT count(*) FROM uploads WHERE state = 'open'),
                     (SELECT count(*) FROM jobs WHERE state = 'queued')
                         + (SELECT count(*) FROM jobs WHERE state = 'leased'),
-                    (SELECT count(*) FROM doomed)
+                    (SELECT count(*) FROM doomed),
+                    (SELECT count(*) FROM outbox WHERE state = 'waiting'),
+                    (SELECT count(*) FROM outbox WHERE state = 'dead')
                 """, from: "vaults"
             ) { row in
                 CatalogTotals(
                     vaults: try row.count(), archives: try row.count(), bytes: try row.count(),
                     openUploads: try row.count(),
-                    queuedJobs: try row.count(), doomedBlobs: try row.count())
+                    queuedJobs: try row.count(), doomedBlobs: try row.count(), waitingMessages: try row.count(),
+                    deadMessages: try row.count())
             }
             guard let totals else { throw StorageError(.integrity, "the catalog answered without a row") }
             return totals
