@@ -56,27 +56,31 @@ def test_every_archive_is_listed_verified_and_extracted_without_the_catalog(stop
     reader(stopped, "verify")
 
 
-def test_the_recovery_key_opens_the_same_archives(stopped, tmp_path):
+@pytest.mark.parametrize("source", ["file", "standard input"])
+def test_the_recovery_key_opens_the_same_archives_and_is_on_no_command_line(stopped, tmp_path, source):
     archive, body = next(iter(stopped.archives.items()))
-    target = tmp_path / "out"
+    target, key = tmp_path / "out", tmp_path / "recovery.key"
+    key.write_text(stopped.recovery_key + "\n")
     stopped.root_key_file.unlink()
-    result = subprocess.run(
-        [
-            sys.executable,
-            READER,
-            "--data-dir",
-            stopped.data_dir,
-            "--recovery-key",
-            stopped.recovery_key,
-            "extract",
-            f"--archive={archive}",
-            "--output",
-            target,
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    with open(key) as text:
+        result = subprocess.run(
+            [
+                sys.executable,
+                READER,
+                "--data-dir",
+                stopped.data_dir,
+                "--recovery-key-file",
+                key if source == "file" else "-",
+                "extract",
+                f"--archive={archive}",
+                "--output",
+                target,
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            stdin=text if source == "standard input" else subprocess.DEVNULL,
+        )
     assert result.returncode == 0, result.stdout + result.stderr
     assert target.read_bytes() == body
 

@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a Coldvault data directory without Coldvault: from blobs/, keys/ and a root key alone, written from Docs/Formats.
 
-    coldvault_reader.py --data-dir DIR (--root-key-file FILE | --recovery-key TEXT) list [--json]
-    coldvault_reader.py --data-dir DIR (--root-key-file FILE | --recovery-key TEXT) extract --archive ID --output FILE
-    coldvault_reader.py --data-dir DIR (--root-key-file FILE | --recovery-key TEXT) verify
+    coldvault_reader.py --data-dir DIR (--root-key-file FILE | --recovery-key-file FILE) list [--json]
+    coldvault_reader.py --data-dir DIR (--root-key-file FILE | --recovery-key-file FILE) extract --archive ID --output FILE
+    coldvault_reader.py --data-dir DIR (--root-key-file FILE | --recovery-key-file FILE) verify
+
+A recovery key file holds the text CVRK1-… that was printed once; `-` reads it from standard input. (--recovery-key TEXT works as well, but
+other users of the machine can read command lines.)
 
 Never opens the catalog, writes nothing but the output, and gives no byte that did not verify. Needs Python 3.9 and `cryptography`; uses
 `lz4` if it is there. Exit status: 0 all well, 1 something did not verify or was not found, 2 wrong usage.
@@ -473,11 +476,27 @@ def verify(reader, arguments):
     return report(failures)
 
 
+def root_key(arguments):
+    """The key that opens the keyring, from where the command line says it is."""
+    if arguments.root_key_file is not None:
+        key = arguments.root_key_file.read_bytes()
+        require(len(key) == 32, "malformed", "a root key file has exactly 32 bytes")
+        return key
+    if arguments.recovery_key is not None:
+        return recovery_key(sys.stdin.readline() if arguments.recovery_key == "-" else arguments.recovery_key)
+    if arguments.recovery_key_file == "-":
+        return recovery_key(sys.stdin.read(4096))
+    with open(arguments.recovery_key_file, encoding="utf-8", errors="replace") as file:
+        return recovery_key(file.read(4096))
+
+
 def main():
     parser = argparse.ArgumentParser(description="Reads a Coldvault data directory from blobs/, keys/ and a root key alone.")
     parser.add_argument("--data-dir", required=True, type=pathlib.Path)
-    parser.add_argument("--root-key-file", type=pathlib.Path)
-    parser.add_argument("--recovery-key", help="the text CVRK1-… that was printed once; '-' reads it from standard input")
+    keys = parser.add_mutually_exclusive_group(required=True)
+    keys.add_argument("--root-key-file", type=pathlib.Path)
+    keys.add_argument("--recovery-key-file", help="file with the text CVRK1-… that was printed once; '-' reads standard input")
+    keys.add_argument("--recovery-key", help="the text itself: other users of the machine can read it; better --recovery-key-file")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("list", help="archives, tab-separated: id, account, vault, size, created, description")
     command.add_argument("--json", action="store_true")
@@ -491,14 +510,7 @@ def main():
     command.set_defaults(run=verify)
     arguments = parser.parse_args()
     try:
-        if arguments.recovery_key is not None:
-            root = recovery_key(sys.stdin.readline() if arguments.recovery_key == "-" else arguments.recovery_key)
-        elif arguments.root_key_file is not None:
-            root = arguments.root_key_file.read_bytes()
-            require(len(root) == 32, "malformed", "a root key file has exactly 32 bytes")
-        else:
-            parser.error("one of --root-key-file and --recovery-key is needed")
-        return arguments.run(Reader(arguments.data_dir, root), arguments)
+        return arguments.run(Reader(arguments.data_dir, root_key(arguments)), arguments)
     except (FormatError, KeyError, TypeError, OSError) as error:
         print(f"coldvault_reader: {error}", file=sys.stderr)
         return 1

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stand-alone reader against the vectors: what must open opens, what must fail fails with its class, with lz4 and without."""
 
+import argparse
 import base64
 import hashlib
 import io
@@ -115,3 +116,18 @@ def test_recovery_texts():
     for failing in vectors["badRecoveryTexts"]:
         with pytest.raises(reader.FormatError):
             reader.recovery_key(failing["text"])
+
+
+def test_the_recovery_key_is_read_from_a_file_or_standard_input(tmp_path, monkeypatch):
+    vector = load("keys.json")["recoveryTexts"][0]
+    path = tmp_path / "recovery.key"
+    path.write_text(vector["text"].lower() + "\n")
+    arguments = argparse.Namespace(root_key_file=None, recovery_key=None, recovery_key_file=str(path))
+    assert reader.root_key(arguments).hex() == vector["key"]
+    monkeypatch.setattr(sys, "stdin", io.StringIO(vector["text"]))
+    arguments.recovery_key_file = "-"
+    assert reader.root_key(arguments).hex() == vector["key"]
+    path.write_bytes(b"\xff\x00 no key")
+    arguments.recovery_key_file = str(path)
+    with pytest.raises(reader.FormatError):
+        reader.root_key(arguments)
