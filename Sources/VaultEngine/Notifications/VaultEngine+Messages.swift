@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Storage
+public import VaultModel
+
+extension VaultEngine {
+    /// Messages of an account in a state, oldest first.
+    public func listMessages(
+        _ account: AccountID, state: OutboxRow.State, after: MessageUID?, limit: Int
+    ) async throws(VaultError) -> [MessageDescription] {
+        try await vaultErrors("listing messages") {
+            try await catalog.messages(account: account, state: state, after: after, limit: limit).map(MessageDescription.init)
+        }
+    }
+
+    /// Sends a message again, dead or waiting, as if it were new.
+    public func resendMessage(_ id: MessageUID) async throws(VaultError) {
+        try await vaultErrors("sending a message again") {
+            guard var row = try await catalog.message(id) else { throw Self.noMessage(id) }
+            row.state = .waiting
+            row.attempts = 0
+            row.notBefore = clock.now()
+            try await catalog.updateMessage(row)
+        }
+    }
+
+    /// Forgets a message that is not delivered.
+    public func dropMessage(_ id: MessageUID) async throws(VaultError) {
+        try await vaultErrors("dropping a message") {
+            guard try await catalog.message(id) != nil else { throw Self.noMessage(id) }
+            try await catalog.removeMessage(id)
+        }
+    }
+
+    private static func noMessage(_ id: MessageUID) -> VaultError {
+        VaultError(.notFound, "There is no message \(id): it was delivered or dropped.")
+    }
+}
