@@ -21,6 +21,8 @@ public struct AccessDecision: Hashable, Sendable, CustomStringConvertible {
         case vault
         /// Either of both: inside one account one is enough.
         case identityOrVault
+        /// Nobody: only the account's own principals may do what concerns the account, or create its vaults.
+        case ownAccount
         /// The session policy of the temporary credentials.
         case session
     }
@@ -81,6 +83,7 @@ public struct AccessDecision: Hashable, Sendable, CustomStringConvertible {
         case .noStatementAllows(.identity): "denied: no identity policy of the principal allows it"
         case .noStatementAllows(.vault): "denied: no policy of the vault allows it to another account's principal"
         case .noStatementAllows(.identityOrVault): "denied: neither an identity policy nor a policy of the vault allows it"
+        case .noStatementAllows(.ownAccount): "denied: another account's principal cannot be given this action"
         case .noStatementAllows(.session): "denied: the session policy does not allow it"
         }
     }
