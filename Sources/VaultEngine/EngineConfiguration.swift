@@ -12,6 +12,14 @@ public struct EngineConfiguration: Sendable {
         case staged
     }
 
+    /// What becomes of a retrieval that is over the account's data retrieval policy.
+    public enum RetrievalQuotaMode: String, Sendable {
+        /// The request is refused, as the API documents.
+        case refuse
+        /// The job is accepted and starts when the policy allows it; its description says when.
+        case queue
+    }
+
     /// LZ4 for vaults that do not choose themselves.
     public var compress = true
     /// Nil: in place, unless the store's reads must be recalled.
@@ -27,7 +35,8 @@ public struct EngineConfiguration: Sendable {
     public var closedUploadMemory: Duration = .seconds(24 * 3600)
     /// Jobs that run at once.
     public var concurrentJobs = 4
-    /// Bytes of working memory for all requests and jobs together.
+    /// Bytes of working memory for all requests and jobs together. While provisioned jobs run, up to 64 MiB more, and never more than as
+    /// much again.
     public var memoryBudgetBytes = 128 << 20
     /// A lease lives so long without being renewed.
     public var lease: Duration = .seconds(60)
@@ -35,6 +44,10 @@ public struct EngineConfiguration: Sendable {
     public var maintenanceInterval: Duration = .seconds(10)
     /// A job is tried so often when the failure may be transient.
     public var maxJobAttempts: UInt32 = 5
+
+    public var retrievalQuotaMode = RetrievalQuotaMode.refuse
+    /// The monthly allowance behind the data retrieval policy `FreeTier`; a thirtieth of it may be retrieved in any 24 hours.
+    public var freeTierMonthlyBytes: UInt64 = 10 << 30
 
     public init() {}
 }

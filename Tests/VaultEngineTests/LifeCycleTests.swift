@@ -175,7 +175,7 @@ import VaultModel
 
 @Suite struct SchedulerTests {
     @Test func reservedRoomIsNotPromisedTwice() {
-        let scheduler = JobScheduler()
+        let scheduler = JobScheduler(sharedLanes: 1)
         #expect(scheduler.reserve(60, available: 100))
         #expect(!scheduler.reserve(41, available: 100))
         #expect(scheduler.reserve(40, available: 100))

@@ -3,39 +3,42 @@
 import Storage
 import VaultModel
 
-/// Whose turn it is, pure: among the accounts that have work, the one with the fewest jobs running; then the one served longest ago; then the
-/// one whose job has the earliest deadline. So an account that queues ten thousand jobs delays nobody else's first by more than the
-/// jobs that run already.
+/// Whose turn it is, pure. Accounts are served in rounds, each at most once in a round:
+///  1. the account with the fewest jobs running;
+///  2. then the one whose next round comes first;
+///  3. then, among those of one round, the job of the earliest deadline: so the tiers count.
+/// An account that queues ten thousand jobs, of whatever tier, delays nobody else's first by more than the jobs that run already and one
+/// job of each account in the round. Within an account its jobs go by deadline (the catalog offers that one).
 struct FairShare {
-    /// Accounts remembered at once; the oldest are forgotten first, which only makes them look unserved.
-    private static let maxRemembered = 10_000
+    /// Accounts remembered at once. Forgetting one only makes it look unserved in this round.
+    static let maxRemembered = 10_000
 
     private var running: [AccountID: Int] = [:]
-    private var lastServed: [AccountID: UInt64] = [:]
-    private var turn: UInt64 = 0
+    /// The round in which an account may be served again. Who is not in here may be served in the current one: so nobody saves up turns.
+    private var nextRound: [AccountID: UInt64] = [:]
+    private var round: UInt64 = 0
 
     /// `candidates`: for every account its job of the earliest deadline.
-    func next(of candidates: [JobRow]) -> JobRow? {
-        candidates.min { left, right in
-            let leftKey = (running[left.account] ?? 0, lastServed[left.account] ?? 0, left.deadline)
-            let rightKey = (running[right.account] ?? 0, lastServed[right.account] ?? 0, right.deadline)
-            return leftKey < rightKey
-        }
-    }
+    func next(of candidates: some Sequence<JobRow>) -> JobRow? { candidates.min { key($0) < key($1) } }
 
     mutating func started(_ account: AccountID) {
-        turn += 1
-        if lastServed.count >= Self.maxRemembered, lastServed[account] == nil,
-            let oldest = lastServed.min(by: { $0.value < $1.value })?.key
-        {
-            lastServed[oldest] = nil
+        round = turn(of: account)
+        if nextRound.count >= Self.maxRemembered, nextRound[account] == nil {
+            nextRound = nextRound.filter { $0.value > round }
+            if nextRound.count >= Self.maxRemembered { nextRound.removeAll() }
         }
-        lastServed[account] = turn
+        nextRound[account] = round + 1
         running[account, default: 0] += 1
     }
 
     mutating func finished(_ account: AccountID) {
         guard let count = running[account] else { return }
         running[account] = count > 1 ? count - 1 : nil
+    }
+
+    private func turn(of account: AccountID) -> UInt64 { max(round, nextRound[account] ?? 0) }
+
+    private func key(_ job: JobRow) -> (Int, UInt64, Timestamp, JobUID) {
+        (running[job.account] ?? 0, turn(of: job.account), job.deadline, job.uid)
     }
 }

@@ -39,6 +39,12 @@ enum JobLifeCycle {
         }
     }
 
+    /// Whether the error counts against the job: not when it was interrupted, nor while it waits for room.
+    static func isAttempt(_ error: any Error) -> Bool {
+        if error is CancellationError { return false }
+        return (error as? StorageError)?.code != .noSpace
+    }
+
     private static func code(of error: any Error) -> VaultError.Code { VaultError.wrapping(error, "preparing an output").code }
 }
 

@@ -22,6 +22,8 @@ struct JobRunner: Sendable {
     private static let heartbeat: Duration = .seconds(1)
     /// Two leaves at work and two read ahead, their ciphertext, and scratch.
     private static let workingBytes = 8 << 20
+    /// For the provisioned lanes, beside the budget that everybody shares: their working bytes, and manifests.
+    static let maxProvisionedBytes = (JobDispatch.provisionedLanes * 8 + 16) << 20
 
     let engine: VaultEngine
     let epoch: UInt64
@@ -46,29 +48,31 @@ struct JobRunner: Sendable {
     }
 
     private func startRunnable(in group: inout DiscardingTaskGroup) async throws {
-        while engine.scheduler.busy < engine.configuration.concurrentJobs, !Task.isCancelled {
+        while engine.scheduler.hasRoom, !Task.isCancelled {
             let now = engine.clock.now()
             let candidates = try await engine.catalog.runnableJobs(at: now, limit: Self.maxCandidates)
-            guard let next = engine.scheduler.next(of: candidates) else { return }
+            guard let (next, lane) = engine.scheduler.next(of: candidates) else { return }
+            // Ordinary jobs for the same archive do not hold a provisioned lane.
             let jobs = try await engine.catalog.claimJobs(
-                like: next.uid, epoch: epoch, at: now, leaseUntil: now.advanced(by: engine.configuration.lease), limit: Self.maxGroup)
+                like: next.uid, epoch: epoch, at: now, leaseUntil: now.advanced(by: engine.configuration.lease),
+                limit: lane == .provisioned ? 1 : Self.maxGroup)
             guard !jobs.isEmpty else { return }
-            engine.scheduler.started(next.account)
+            engine.scheduler.started(next.account, on: lane)
             group.addTask {
-                await process(jobs)
-                engine.scheduler.finished(next.account)
+                await process(jobs, on: lane)
+                engine.scheduler.finished(next.account, on: lane)
                 engine.wake.signal()
             }
         }
     }
 
     /// Works on jobs of one archive (or one inventory job) while keeping their leases alive.
-    private func process(_ jobs: [JobRow]) async {
+    private func process(_ jobs: [JobRow], on lane: JobDispatch.Lane) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await keepLeases(jobs.map(\.uid)) }
             group.addTask {
                 do {
-                    try await work(on: jobs)
+                    try await work(on: jobs, memory: lane == .provisioned ? engine.provisionedBudget : engine.budget)
                 } catch {
                     await settle(jobs, after: error)
                 }
@@ -95,12 +99,12 @@ struct JobRunner: Sendable {
         }
     }
 
-    private func work(on jobs: [JobRow]) async throws {
+    private func work(on jobs: [JobRow], memory budget: MemoryBudget) async throws {
         guard let first = jobs.first, let vault = try await engine.catalog.vault(first.vault), vault.state == .active else {
             throw JobFailure(reason: "The vault was deleted.")
         }
         guard let archiveUID = first.archive else {
-            let memory = try await engine.budget.reserve(Self.workingBytes)
+            let memory = try await budget.reserve(Self.workingBytes)
             defer { memory.release() }
             for job in jobs {
                 try await each([job]) {
@@ -114,7 +118,7 @@ struct JobRunner: Sendable {
         guard let archive = try await engine.catalog.archive(archiveUID), archive.state == .stored else {
             throw JobFailure(reason: JobLifeCycle.archiveDeleted)
         }
-        let memory = try await engine.budget.reserve(Self.workingBytes + ArchiveReader.manifestBytes(of: archive, in: engine))
+        let memory = try await budget.reserve(Self.workingBytes + ArchiveReader.manifestBytes(of: archive, in: engine))
         defer { memory.release() }
         let retrieval = try await ArchiveRetrieval.open(archive, in: vault, engine: engine, ranges: jobs.compactMap(\.range))
         // In the order of their claims, each range once.
@@ -172,6 +176,8 @@ struct JobRunner: Sendable {
         let messages = try engine.completionMessages(for: done, column, in: vault)
         switch try await engine.catalog.finishJob(done, epoch: epoch, staged: output.staged, messages: messages) {
         case .finished:
+            engine.scheduler.forgetFailures(of: job.uid)
+            if !messages.isEmpty { engine.deliveries.wake.signal() }
             engine.logger.info("job succeeded", metadata: Self.metadata(job).merging(["bytes": "\(output.bytes)"]) { $1 })
             return true
         case .archiveDeleted:
@@ -188,7 +194,8 @@ struct JobRunner: Sendable {
         let error: any Error = await isPurged(jobs, cause) ? JobFailure(reason: JobLifeCycle.archiveDeleted) : cause
         var retried: [JobRow] = []
         for job in jobs {
-            switch JobLifeCycle.afterError(error, attempts: job.attempts, maxAttempts: engine.configuration.maxJobAttempts) {
+            let attempt = JobLifeCycle.isAttempt(error) ? engine.scheduler.failed(job.uid) : 0
+            switch JobLifeCycle.afterError(error, attempts: attempt, maxAttempts: engine.configuration.maxJobAttempts) {
             case .fail(let reason):
                 let isIntegrity = VaultError.wrapping(error, "preparing an output").code == .integrity
                 engine.logger.log(
@@ -198,7 +205,7 @@ struct JobRunner: Sendable {
             case .retry:
                 engine.logger.warning(
                     "job will be tried again",
-                    metadata: Self.metadata(job).merging(["attempt": "\(job.attempts)", "error": "\(error)"]) { $1 })
+                    metadata: Self.metadata(job).merging(["attempt": "\(attempt)", "error": "\(error)"]) { $1 })
                 retried.append(job)
             case .leave:
                 await handBack([job])
@@ -231,6 +238,7 @@ struct JobRunner: Sendable {
     }
 
     private func fail(_ job: JobRow, reason: String) async {
+        engine.scheduler.forgetFailures(of: job.uid)
         do {
             try await withCompletionGuaranteed { [self] in
                 guard let vault = try await engine.catalog.vault(job.vault) else { return }
@@ -246,6 +254,7 @@ struct JobRunner: Sendable {
                 failed.sealed = try engine.seal(column, job: job.uid, in: vault)
                 let messages = try engine.completionMessages(for: failed, column, in: vault)
                 _ = try await engine.catalog.finishJob(failed, epoch: epoch, staged: nil, messages: messages)
+                if !messages.isEmpty { engine.deliveries.wake.signal() }
             }
         } catch {
             engine.logger.error(

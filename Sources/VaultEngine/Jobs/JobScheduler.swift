@@ -4,32 +4,30 @@ import Storage
 import Synchronization
 import VaultModel
 
-/// The shared state of the job loop: how many slots are free and whose turn it is.
+/// The shared state of the job loop: which lanes are free, whose turn it is, what is set aside, and what has failed how often.
 final class JobScheduler: Sendable {
+    /// Failing jobs remembered at once; forgetting them only lets them be tried more often.
+    private static let maxFailures = 10_000
+
     private struct State {
-        var busy = 0
-        var fairShare = FairShare()
+        var dispatch: JobDispatch
         var reservedBytes: UInt64 = 0
+        var failures: [JobUID: UInt32] = [:]
     }
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
-    var busy: Int { state.withLock { $0.busy } }
+    init(sharedLanes: Int) { state = Mutex(State(dispatch: JobDispatch(sharedLanes: sharedLanes))) }
 
-    func next(of candidates: [JobRow]) -> JobRow? { state.withLock { $0.fairShare.next(of: candidates) } }
-
-    func started(_ account: AccountID) {
-        state.withLock {
-            $0.busy += 1
-            $0.fairShare.started(account)
-        }
+    func next(of candidates: [JobRow]) -> (job: JobRow, lane: JobDispatch.Lane)? {
+        state.withLock { $0.dispatch.next(of: candidates) }
     }
 
-    func finished(_ account: AccountID) {
-        state.withLock {
-            $0.busy -= 1
-            $0.fairShare.finished(account)
-        }
-    }
+    var hasRoom: Bool { state.withLock { $0.dispatch.hasRoom(.shared) || $0.dispatch.hasRoom(.provisioned) } }
+
+    func started(_ account: AccountID, on lane: JobDispatch.Lane) { state.withLock { $0.dispatch.started(account, on: lane) } }
+    func finished(_ account: AccountID, on lane: JobDispatch.Lane) { state.withLock { $0.dispatch.finished(account, on: lane) } }
+
+    // MARK: Room for outputs
 
     /// Sets room aside for a staged output before its recall; false when `available` less what others reserved does not hold it.
     func reserve(_ bytes: UInt64, available: UInt64) -> Bool {
@@ -41,4 +39,18 @@ final class JobScheduler: Sendable {
     }
 
     func unreserve(_ bytes: UInt64) { state.withLock { $0.reservedBytes -= min(bytes, $0.reservedBytes) } }
+
+    // MARK: Failures
+
+    /// Counts an attempt that failed and says which it was. Leases that were handed back by a stop, lost, or voided by a new process are no
+    /// attempts; hence the count is of this process and not the catalog's, which counts claims.
+    func failed(_ job: JobUID) -> UInt32 {
+        state.withLock { state in
+            if state.failures.count >= Self.maxFailures, state.failures[job] == nil { state.failures.removeAll() }
+            state.failures[job, default: 0] += 1
+            return state.failures[job, default: 1]
+        }
+    }
+
+    func forgetFailures(of job: JobUID) { state.withLock { $0.failures[job] = nil } }
 }

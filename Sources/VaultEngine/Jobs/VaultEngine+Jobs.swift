@@ -6,7 +6,8 @@ import Storage
 public import VaultModel
 
 extension VaultEngine {
-    /// Queues a job; durable on return. The result is the job id.
+    /// Queues a job; durable on return. The result is the job id. Throws `.policyEnforced` when the account's data retrieval policy does
+    /// not allow it.
     public func initiateJob(_ location: VaultLocation, _ request: JobRequest) async throws(VaultError) -> String {
         try await vaultErrors("queueing a job") {
             let vault = try await activeVault(location)
@@ -16,45 +17,46 @@ extension VaultEngine {
             column.description = request.description
             column.snsTopic = request.snsTopic
             let now = clock.now()
+            let tier = request.tier ?? .standard
+            let start = now.advanced(by: configuration.retrievalDelays[tier])
             let job: JobRow
             switch request.action {
             case .archive(let archiveID, let range):
-                let tier = request.tier ?? .standard
                 let archive = try await retrievableArchive(archiveID, in: vault)
                 let facts = try keyring.open(archive.sealed, as: ArchiveColumn.self, uid: archive.uid.bytes, of: vault)
                 guard let whole = ByteRange.whole(size: archive.size) else {
                     throw VaultError(.integrity, "The catalog holds an empty archive: \(archive.id)")
                 }
                 let wanted = range ?? whole
-                guard wanted.isMegabyteAligned(size: archive.size) else {
-                    throw VaultError(
-                        .invalidParameter,
-                        "Invalid RetrievalByteRange: \(wanted). It must begin at a multiple of 1048576 and end one byte before such a multiple "
-                            + "or at the last byte of the archive, which is \(archive.size - 1).")
-                }
+                guard wanted.isMegabyteAligned(size: archive.size) else { throw Self.badRange(wanted, of: archive) }
                 column.archiveTreeHash = facts.treeHash
                 column.archiveDescription = facts.description.isEmpty ? nil : facts.description
                 if wanted == whole { column.rangeTreeHash = facts.treeHash }
                 job = JobRow(
                     uid: uid, id: id.text, vault: vault.uid, account: location.account, action: .archiveRetrieval,
-                    tier: tier.rawValue, state: .queued, created: now,
-                    notBefore: now.advanced(by: configuration.retrievalDelays[tier]), deadline: now.advanced(by: tier.deadline),
+                    tier: tier.rawValue, state: .queued, created: now, notBefore: start, deadline: now.advanced(by: tier.deadline),
                     archive: archive.uid, archiveID: archive.id, archiveSize: archive.size, range: wanted,
                     sealed: try seal(column, job: uid, in: vault))
             case .inventory(let parameters):
                 if let marker = parameters.marker, InventoryMarker(marker) == nil { throw Self.badMarker(marker) }
                 column.inventory = parameters
-                let tier = request.tier ?? .standard
                 job = JobRow(
                     uid: uid, id: id.text, vault: vault.uid, account: location.account, action: .inventoryRetrieval,
-                    tier: request.tier?.rawValue, state: .queued, created: now,
-                    notBefore: now.advanced(by: configuration.retrievalDelays[tier]), deadline: now.advanced(by: tier.deadline),
-                    archive: nil, archiveID: nil, archiveSize: nil, range: nil, sealed: try seal(column, job: uid, in: vault))
+                    tier: request.tier?.rawValue, state: .queued, created: now, notBefore: start,
+                    deadline: now.advanced(by: tier.deadline), archive: nil, archiveID: nil, archiveSize: nil, range: nil,
+                    sealed: try seal(column, job: uid, in: vault))
             }
-            guard case .inserted = try await catalog.insertJob(job, admission: nil) else { throw Messages.vaultNotFound(location) }
+            try await admit(job, column, tier, in: vault)
             wake.signal()
             return id.text
         }
+    }
+
+    private static func badRange(_ range: ByteRange, of archive: ArchiveRow) -> VaultError {
+        VaultError(
+            .invalidParameter,
+            "Invalid RetrievalByteRange: \(range). It must begin at a multiple of 1048576 and end one byte before such a multiple "
+                + "or at the last byte of the archive, which is \(archive.size - 1).")
     }
 
     private func retrievableArchive(_ archiveID: String, in vault: VaultRow) async throws -> ArchiveRow {
@@ -128,7 +130,17 @@ extension VaultEngine {
         try keyring.open(job.sealed, as: JobColumn.self, uid: job.uid.bytes, of: vault)
     }
 
-    private func describe(_ job: JobRow, in vault: VaultRow) throws -> JobDescription {
+    /// While a job waits for its data retrieval policy, until when; null while it is in progress otherwise.
+    private func statusMessage(of job: JobRow, _ column: JobColumn) -> String? {
+        switch job.state {
+        case .queued: clock.now() < job.notBefore ? column.statusMessage : nil
+        case .leased: nil
+        case .succeeded: "Succeeded"
+        case .failed: column.statusMessage
+        }
+    }
+
+    func describe(_ job: JobRow, in vault: VaultRow) throws -> JobDescription {
         let column = try column(of: job, in: vault)
         var archive: ArchiveJobFacts?
         if let id = job.archiveID, let size = job.archiveSize, let range = job.range, let treeHash = column.archiveTreeHash {
@@ -145,7 +157,7 @@ extension VaultEngine {
             }
         return JobDescription(
             jobID: job.id, location: vault.location, status: status,
-            statusMessage: status == .inProgress ? nil : status == .succeeded ? "Succeeded" : column.statusMessage,
+            statusMessage: statusMessage(of: job, column),
             created: job.created, completed: job.completed, description: column.description, snsTopic: column.snsTopic,
             tier: job.tier.flatMap(RetrievalTier.init(rawValue:)), archive: archive, inventory: inventory,
             inventoryBytes: job.action == .inventoryRetrieval && status == .succeeded ? job.outputBytes : nil)

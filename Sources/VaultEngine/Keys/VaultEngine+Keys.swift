@@ -54,7 +54,7 @@ extension VaultEngine {
         while true {
             let page = try await catalog.accounts(after: after, limit: 200)
             for account in page where account.masterVersion != current {
-                try await changeAccount(account.id) { _, _ in }
+                try await changeAccount(account.id) { _ in }
                 resealed += 1
             }
             guard page.count == 200, let last = page.last else { break }

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Cryptography
+import SealedArchive
+import Storage
+import VaultModel
+
+/// How an account changes: opened, changed, written as a durable record, sealed into the catalog; all under the newest master key.
+extension VaultEngine {
+    private static let secretTable = "access_keys"
+
+    static func noAccount(_ id: AccountID) -> VaultError {
+        VaultError(.notFound, "There is no account \(id). List the accounts and check the number.")
+    }
+
+    /// Changes an account with its access keys, users, topics and settings: the durable record first, then the catalog. `change` may be
+    /// applied again to a newer state. Everything is sealed again on the way, which is also how a rotation of the master key moves it.
+    func changeAccount(_ id: AccountID, _ change: (inout AccountState) throws -> Void) async throws(VaultError) {
+        try await vaultErrors("changing an account") {
+            // Records of rounds that others won, as in the change of a vault.
+            var lost: [WrittenRecord] = []
+            for _ in 0..<8 {
+                guard let stored = try await catalog.account(id) else { throw Self.noAccount(id) }
+                // A member changed between the two reads belongs to a newer generation: then the catalog refuses the result.
+                var account = try open(stored, try await catalog.members(of: id))
+                try change(&account)
+                account.normalise(at: clock.now())
+                try account.checkLimits()
+                let record = try await writeAccountRecord(account, from: max(stored.generation, lost.last?.generation ?? 0) + 1)
+                let (row, members) = try seal(account, generation: record.generation)
+                do {
+                    try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation)
+                    try await doom(lost.map(\.blob), of: .cold)
+                    try await doomReplaced(accountRecordOf: stored)
+                    return
+                } catch let error as StorageError where error.code == .conflict {
+                    lost.append(record)
+                }
+            }
+            throw VaultError(.unavailable, "The account is being changed by others. Please try again.")
+        }
+    }
+
+    /// An account as it stands, or the refusal.
+    func accountState(_ id: AccountID) async throws -> AccountState {
+        guard let row = try await catalog.account(id) else { throw Self.noAccount(id) }
+        return try open(row, try await catalog.members(of: id))
+    }
+
+    /// What the account has set; the row has been read already.
+    func settings(of account: AccountRow) throws(VaultError) -> AccountSettings {
+        guard let column = account.settings else { return .none }
+        return try keyring.openUnderMaster(column, as: AccountColumn.self, uid: AccountColumn.rowUID(account.id)).settings
+    }
+
+    func policies(of user: UserRow) throws(VaultError) -> [String: String] {
+        try keyring.openUnderMaster(user.policies, as: UserColumn.self, uid: UserColumn.rowUID(user.account, user.name)).policies
+    }
+
+    private func open(_ row: AccountRow, _ members: AccountMembers) throws(VaultError) -> AccountState {
+        var account = AccountState(id: row.id, state: row.state, created: row.created)
+        account.settings = try settings(of: row)
+        for key in members.accessKeys {
+            account.accessKeys.append(
+                AccountState.AccessKey(
+                    id: key.id, user: key.user, state: key.state, created: key.created,
+                    secret: String(decoding: try openSecret(of: key), as: UTF8.self)))
+        }
+        for user in members.users {
+            account.users.append(
+                AccountState.User(name: user.name, state: user.state, created: user.created, policies: try policies(of: user)))
+        }
+        for topic in members.topics {
+            let document = try keyring.openUnderMaster(
+                topic.target, as: TopicDocument.self, uid: TopicDocument.rowUID(topic.topic))
+            account.topics.append(AccountState.Topic(topic: topic.topic, created: topic.created, document: document.json))
+        }
+        return account
+    }
+
+    /// The rows of a new or changed account.
+    func seal(_ account: AccountState, generation: UInt64) throws(VaultError) -> (AccountRow, AccountMembers) {
+        var row = AccountRow(
+            id: account.id, state: account.state, created: account.created, generation: generation,
+            masterVersion: keyring.currentMaster.version)
+        if account.settings != .none {
+            row.settings = try keyring.sealUnderMaster(
+                AccountColumn(settings: account.settings), uid: AccountColumn.rowUID(account.id), random: random)
+        }
+        var members = AccountMembers()
+        for key in account.accessKeys {
+            members.accessKeys.append(
+                AccessKeyRow(
+                    id: key.id, account: account.id, user: key.user, state: key.state, created: key.created,
+                    secret: try sealSecret(key.secret, of: key.id)))
+        }
+        for user in account.users {
+            let policies = try keyring.sealUnderMaster(
+                UserColumn(policies: user.policies), uid: UserColumn.rowUID(account.id, user.name), random: random)
+            members.users.append(
+                UserRow(account: account.id, name: user.name, state: user.state, created: user.created, policies: policies))
+        }
+        for topic in account.topics {
+            let target = try keyring.sealUnderMaster(
+                TopicDocument(json: topic.document), uid: TopicDocument.rowUID(topic.topic), random: random)
+            members.topics.append(TopicRow(topic: topic.topic, created: topic.created, target: target))
+        }
+        return (row, members)
+    }
+
+    private func sealSecret(_ secret: String, of id: String) throws(VaultError) -> SealedColumnValue {
+        let master = keyring.currentMaster
+        do {
+            let bytes = try SealedColumn.seal(
+                Array(secret.utf8), table: Self.secretTable, rowUID: Array(id.utf8), key: master.key, random: random)
+            return SealedColumnValue(keyVersion: master.version, bytes: bytes)
+        } catch {
+            throw .wrapping(error, "sealing a secret")
+        }
+    }
+
+    func openSecret(of key: AccessKeyRow) throws(VaultError) -> [UInt8] {
+        do {
+            return try SealedColumn.open(
+                key.secret.bytes, table: Self.secretTable, rowUID: Array(key.id.utf8),
+                key: try keyring.master(key.secret.keyVersion))
+        } catch {
+            throw .wrapping(error, "reading the secret of access key \(key.id)")
+        }
+    }
+}
