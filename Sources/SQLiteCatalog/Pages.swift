@@ -135,10 +135,10 @@ enum Pages {
         WHERE account = ? AND region = ? AND action = 'archiveRetrieval' AND tier = 'Standard'
             AND state IN ('queued', 'leased')
         """
-    /// Bytes of those that were created at a moment or later.
+    /// Bytes of those that may start at a moment or later.
     static let bytesSince = """
         SELECT \(lengthSums) FROM jobs INDEXED BY jobs_since
-        WHERE account = ? AND region = ? AND created >= ? AND action = 'archiveRetrieval' AND tier = 'Standard'
+        WHERE account = ? AND region = ? AND not_before >= ? AND action = 'archiveRetrieval' AND tier = 'Standard'
         """
     /// Stops counting where it no longer matters.
     static let provisionedSince = """

@@ -47,7 +47,7 @@ extension Schema {
         UPDATE jobs SET region = (SELECT region FROM vaults WHERE vaults.uid = jobs.vault);
         CREATE INDEX jobs_unfinished ON jobs (account, region, range_first, range_last)
             WHERE action = 'archiveRetrieval' AND tier = 'Standard' AND state IN ('queued', 'leased');
-        CREATE INDEX jobs_since ON jobs (account, region, created, range_first, range_last)
+        CREATE INDEX jobs_since ON jobs (account, region, not_before, range_first, range_last)
             WHERE action = 'archiveRetrieval' AND tier = 'Standard';
         CREATE INDEX jobs_provisioned ON jobs (account, region, created) WHERE provisioned = 1;
         CREATE INDEX jobs_ready_provisioned ON jobs (account, deadline, created, uid)

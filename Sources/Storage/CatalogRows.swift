@@ -418,7 +418,8 @@ public struct JobAdmission: Hashable, Sendable {
     public enum Quota: Hashable, Sendable {
         /// Bytes of those not finished.
         case unfinished(maxBytes: UInt64)
-        /// Bytes of those created since.
+        /// Bytes of those that may start at that moment or later (`notBefore`), finished or not: a job that was made to wait counts when it
+        /// starts.
         case since(Timestamp, maxBytes: UInt64)
     }
     /// An Expedited job is provisioned when fewer than `max` provisioned ones of the account and region were created since.
