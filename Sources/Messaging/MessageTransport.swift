@@ -55,4 +55,7 @@ public struct DeliveryFailure: Error, Hashable, Sendable, CustomStringConvertibl
 public protocol MessageTransport: Sendable {
     /// - Parameter secret: the topic's signing secret, 32 bytes.
     func deliver(_ message: TopicMessage, to target: TopicTarget, secret: [UInt8]) async throws(DeliveryFailure)
+    /// Whether `target` can be delivered to, as far as this machine can tell without sending anything: a directory that is there, an
+    /// executable that may be run. Throws what is wrong with it.
+    func check(_ target: TopicTarget) async throws(DeliveryFailure)
 }

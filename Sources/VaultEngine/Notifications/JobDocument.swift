@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import CanonicalJSON
+import Cryptography
+import VaultModel
 
 extension JobDescription {
     /// The documented job document: the answer of DescribeJob, an entry of ListJobs, and what a notification carries. 21 members for
