@@ -20,6 +20,9 @@ import Testing
         [
             Expectation(name: "accounts", query: Pages.accounts, index: "PRIMARY KEY (id>?)"),
             Expectation(name: "access keys", query: Pages.accessKeys, index: "access_keys_account (account=?)"),
+            Expectation(name: "users", query: Pages.users, index: "PRIMARY KEY (account=?)"),
+            Expectation(name: "topics", query: Pages.topics, index: "topics_account (account=?)"),
+            Expectation(name: "access key", query: Pages.accessKey, index: "SEARCH u USING PRIMARY KEY (account=? AND name=?)"),
             Expectation(
                 name: "vaults by name", query: Pages.vaultsByName,
                 index: "vaults_location (account=? AND region=? AND name>?)"),
@@ -39,6 +42,18 @@ import Testing
                 index: "uploads_activity (state=? AND last_activity<?)"),
             Expectation(name: "parts", query: Pages.parts, index: "PRIMARY KEY (upload=? AND position>?)"),
             Expectation(name: "ready jobs", query: Pages.readyJobs, index: "jobs_ready (account=?)"),
+            Expectation(
+                name: "ready provisioned jobs", query: Pages.readyProvisionedJobs,
+                index: "jobs_ready_provisioned (account=?)"),
+            Expectation(
+                name: "unfinished bytes", query: Pages.unfinishedBytes,
+                index: "COVERING INDEX jobs_unfinished (account=? AND region=?)"),
+            Expectation(
+                name: "bytes since", query: Pages.bytesSince,
+                index: "COVERING INDEX jobs_since (account=? AND region=? AND not_before>?)"),
+            Expectation(
+                name: "provisioned since", query: Pages.provisionedSince,
+                index: "COVERING INDEX jobs_provisioned (account=? AND region=? AND created>?)"),
             Expectation(name: "overdue jobs", query: Pages.overdueJobs, index: "jobs_leased (lease_until<?)"),
             Expectation(
                 name: "startable jobs", query: Pages.startableJobs, index: "jobs_start (waiting=? AND not_before<?)"),
@@ -58,6 +73,18 @@ import Testing
             Expectation(
                 name: "staged range", query: Pages.stagedRange,
                 index: "staged_range (archive=? AND range_first=? AND range_last=?)"),
+            Expectation(
+                name: "topics with messages", query: Pages.topicsWithMessages,
+                index: "COVERING INDEX outbox_due (topic>?)"),
+            Expectation(
+                name: "due messages of a topic", query: Pages.dueMessagesOfTopic,
+                index: "COVERING INDEX outbox_due (topic=? AND not_before<?)"),
+            Expectation(
+                name: "next message", query: Pages.nextMessage, index: "COVERING INDEX outbox_next (not_before>?)"),
+            Expectation(
+                name: "messages", query: Pages.messages, index: "outbox_page (account=? AND state=? AND uid>?)"),
+            Expectation(name: "unset head", query: Pages.unsetHead, index: "outbox_order (job=? AND topic=?)"),
+            Expectation(name: "set head", query: Pages.setHead, index: "outbox_order (job=? AND topic=?)"),
             Expectation(name: "doomed blobs", query: Pages.doomedBlobs, index: "doomed_due (not_before<?)"),
         ]
         + (1..<16).map { mask in
@@ -79,6 +106,8 @@ import Testing
     @Test func hopsFromAccountToAccount() async throws {
         let plan = try await plan(of: Pages.readyJobs)
         #expect(plan.contains { $0.contains("jobs_ready (account>?)") }, "\(plan)")
+        let provisioned = try await self.plan(of: Pages.readyProvisionedJobs)
+        #expect(provisioned.contains { $0.contains("jobs_ready_provisioned (account>?)") }, "\(provisioned)")
     }
 
     private func plan(of query: String) async throws -> [String] {

@@ -30,8 +30,31 @@ struct CatalogFixtures {
             masterVersion: master)
     }
 
-    mutating func accessKey(_ id: String, of account: AccountID) -> AccessKeyRow {
-        AccessKeyRow(id: id, account: account, state: .disabled, created: Self.time(5), secret: sealed(3))
+    mutating func accessKey(_ id: String, of account: AccountID, user: UserName? = nil) -> AccessKeyRow {
+        AccessKeyRow(id: id, account: account, user: user, state: .disabled, created: Self.time(5), secret: sealed(3))
+    }
+
+    mutating func user(_ name: String, of account: AccountID) throws -> UserRow {
+        UserRow(
+            account: account, name: try #require(UserName(name)), state: .disabled, created: Self.time(6),
+            policies: sealed(4))
+    }
+
+    static func topic(_ name: String, of account: AccountID, region: String = "us-east-1") throws -> TopicARN {
+        try #require(TopicARN("arn:aws:sns:\(region):\(account):\(name)"))
+    }
+
+    mutating func topic(_ name: String, of account: AccountID) throws -> TopicRow {
+        TopicRow(topic: try Self.topic(name, of: account), created: Self.time(7), target: sealed(5))
+    }
+
+    mutating func message(
+        about job: JobRow, to topic: TopicARN, sequence: UInt32 = 0, notBefore: Int64 = 100
+    ) -> OutboxRow {
+        OutboxRow(
+            id: choices.uid(), topic: topic, account: job.account, job: job.uid, sequence: sequence,
+            created: Self.time(90), attempts: 2, notBefore: Self.time(notBefore), lastFailure: "refused",
+            sealed: sealed(6))
     }
 
     mutating func vault(
@@ -76,15 +99,16 @@ struct CatalogFixtures {
     }
 
     mutating func retrieval(
-        of archive: ArchiveRow, account: Int = 1, created: Int64 = 20, notBefore: Int64? = nil, deadline: Int64 = 1000
+        of archive: ArchiveRow, account: Int = 1, created: Int64 = 20, notBefore: Int64? = nil, deadline: Int64 = 1000,
+        tier: RetrievalTier = .standard, range: ByteRange? = nil
     ) throws -> JobRow {
         let uid: JobUID = choices.uid()
         return JobRow(
             uid: uid, id: "job-\(uid)", vault: archive.vault, account: try accountID(account),
             action: .archiveRetrieval,
-            tier: "Standard", state: .queued, created: Self.time(created), notBefore: Self.time(notBefore ?? created),
+            tier: tier.rawValue, state: .queued, created: Self.time(created), notBefore: Self.time(notBefore ?? created),
             deadline: Self.time(deadline), archive: archive.uid, archiveID: archive.id, archiveSize: archive.size,
-            range: ByteRange.whole(size: archive.size), sealed: sealed())
+            range: range ?? ByteRange.whole(size: archive.size), sealed: sealed())
     }
 
     mutating func inventory(of vault: VaultUID, account: Int = 1, created: Int64 = 20, deadline: Int64 = 1000) throws
@@ -166,6 +190,36 @@ struct FurnishedCatalog {
         let finished = fixtures.finished(held, expires: expires, staged: staged?.uid)
         #expect(try await catalog.finishJob(finished, epoch: epoch, staged: staged) == .finished)
         return finished
+    }
+
+    /// A vault in another region, and an archive in it.
+    mutating func storeArchive(inRegion region: String) async throws -> ArchiveRow {
+        let abroad = try fixtures.vault("abroad", region: region)
+        #expect(try await catalog.createVault(abroad, limit: 1000) == .created)
+        let archive = fixtures.archive(in: abroad.uid)
+        #expect(try await catalog.commitArchive(archive, from: nil) == .stored)
+        return archive
+    }
+
+    /// Inserts an inventory job and takes its lease in a fresh epoch.
+    mutating func lease() async throws -> (job: JobRow, epoch: UInt64) {
+        let job = try fixtures.inventory(of: vault.uid)
+        #expect(try await catalog.insertJob(job))
+        let epoch = try await catalog.beginEpoch()
+        let claimed = try await catalog.claimJobs(
+            like: job.uid, epoch: epoch, at: .now(50), leaseUntil: .now(90), limit: 1)
+        return (try #require(claimed.first), epoch)
+    }
+
+    /// Finishes a fresh job with a message to each topic in turn, the sequence as given; returns the messages.
+    mutating func announce(_ plan: [(topic: TopicARN, sequence: UInt32, notBefore: Int64)]) async throws -> [OutboxRow] {
+        let (job, epoch) = try await lease()
+        let messages = plan.map {
+            fixtures.message(about: job, to: $0.topic, sequence: $0.sequence, notBefore: $0.notBefore)
+        }
+        let finished = fixtures.finished(job)
+        #expect(try await catalog.finishJob(finished, epoch: epoch, staged: nil, messages: messages) == .finished)
+        return messages
     }
 
     func doomed() async throws -> Set<DoomedBlob> {

@@ -34,7 +34,6 @@ public struct CatalogLaw: Sendable, CustomTestStringConvertible {
 
     /// Every law there is.
     public static let all: [CatalogLaw] =
-        accounts + vaults + vaultDeletions + archives + archivePurges + uploads + parts + jobs + jobLeases + jobOutcomes
-        + service
-        + models
+        accounts + members + vaults + vaultDeletions + archives + archivePurges + uploads + parts + jobs + admissions + jobLeases + jobOutcomes
+        + outbox + service + models + outboxModels
 }

@@ -113,6 +113,46 @@ extension CatalogLaw {
     ]
 
     static let archivePurges: [CatalogLaw] = [
+        CatalogLaw("an archive is deleted only while its vault is at the generation that was judged") { catalog in
+            var furnished = try await FurnishedCatalog(catalog)
+            let archive = try await furnished.storeArchive()
+            func delete(_ uid: ArchiveUID, _ generation: UInt64?) async throws -> ArchiveDeletion {
+                try await catalog.deleteArchive(uid, at: .now(20), purgeAfter: .now(30), vaultGeneration: generation)
+            }
+            var locked = furnished.vault
+            locked.generation = 7
+            locked.settings = furnished.fixtures.sealed()
+            try await catalog.updateVault(locked, expectedGeneration: 1)
+            for stale: UInt64 in [1, 6, 8] { #expect(try await delete(archive.uid, stale) == .vaultChanged) }
+            #expect(try await catalog.archive(archive.uid) == archive)
+            #expect(try await delete(archive.uid, 7) == .deleted)
+            #expect(try await delete(archive.uid, 7) == .alreadyDeleted)
+            #expect(try await delete(furnished.fixtures.choices.uid(), 7) == .alreadyDeleted)
+            let other = try await furnished.storeArchive()
+            #expect(try await delete(other.uid, nil) == .deleted)
+            #expect(try await catalog.vault(locked.uid)?.archiveCount == 0)
+        },
+        CatalogLaw("of a deletion and a change of the vault at the same time, the deletion is first or does not happen") {
+            catalog in
+            var furnished = try await FurnishedCatalog(catalog)
+            var vault = furnished.vault
+            for round in 0..<50 as Range<UInt64> {
+                let archive = try await furnished.storeArchive()
+                let judged = vault.generation
+                vault.generation += 1
+                let changed = vault
+                async let update: Void = catalog.updateVault(changed, expectedGeneration: judged)
+                async let deletion = catalog.deleteArchive(
+                    archive.uid, at: .now(20), purgeAfter: .now(30), vaultGeneration: judged)
+                try await update
+                let outcome = try await deletion
+                let state = try await catalog.archive(archive.uid)?.state
+                #expect(outcome == (state == .stored ? .vaultChanged : .deleted), "round \(round)")
+                let late = try await catalog.deleteArchive(
+                    archive.uid, at: .now(20), purgeAfter: .now(30), vaultGeneration: judged)
+                #expect(late == (state == .stored ? .vaultChanged : .alreadyDeleted), "round \(round)")
+            }
+        },
         CatalogLaw("a deleted archive is purgeable when its grace has ended, in order, and gone after its removal") {
             catalog in
             var furnished = try await FurnishedCatalog(catalog)
