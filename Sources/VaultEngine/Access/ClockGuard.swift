@@ -15,7 +15,7 @@ struct ClockGuard: Sendable, Equatable {
     /// What was trusted when the monotonic clock stood at `mark`.
     private var base: Timestamp
     private var mark: Duration
-    /// The highest time trusted so far, durable or about to be.
+    /// The highest time reached so far, durable or about to be.
     private(set) var highest: Timestamp
     private var storedAt: Duration?
 
@@ -34,14 +34,23 @@ struct ClockGuard: Sendable, Equatable {
     /// The wall clock, cut to what is believed.
     func believed(wall: Timestamp, monotonic: Duration) -> Timestamp { min(wall, latest(at: monotonic)) }
 
-    /// The time to make durable now, or nil: at most once per ``storeInterval`` unless `always`, only when it went up, never a time that
-    /// is not believed.
+    /// The date for what is made now and protected from now on: a wall clock that was set back, or lost, makes nothing look older.
+    func stamp(wall: Timestamp, monotonic: Duration) -> Timestamp { max(wall, trusted(at: monotonic)) }
+
+    /// The time that has surely come: the wall clock while it is believed, and what the monotonic clock says in any case.
+    func reached(wall: Timestamp, monotonic: Duration) -> Timestamp {
+        let counted = max(highest, trusted(at: monotonic))
+        return isAhead(wall: wall, monotonic: monotonic) ? counted : max(wall, counted)
+    }
+
+    /// The time to make durable now, or nil: at most once per ``storeInterval`` unless `always`, and only when it went up.
     mutating func toStore(wall: Timestamp, monotonic: Duration, always: Bool = false) -> Timestamp? {
-        guard !isAhead(wall: wall, monotonic: monotonic), wall > highest else { return nil }
+        let time = reached(wall: wall, monotonic: monotonic)
+        guard time > highest else { return nil }
         if !always, let storedAt, monotonic - storedAt < Self.storeInterval { return nil }
-        highest = wall
+        highest = time
         storedAt = monotonic
-        return wall
+        return time
     }
 
     /// An operator says that the wall clock is right, whatever it was before.

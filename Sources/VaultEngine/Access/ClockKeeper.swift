@@ -43,12 +43,16 @@ final class ClockKeeper: Sendable {
         return (current.believed(wall: wall, monotonic: monotonic), !current.isAhead(wall: wall, monotonic: monotonic))
     }
 
+    /// The date for an archive or a lock that is made now.
+    func stamp() async throws -> Timestamp {
+        try await current().stamp(wall: clock.now(), monotonic: clock.monotonic())
+    }
+
     func status() async throws -> ClockStatus {
         let current = try await current()
         let (wall, monotonic) = (clock.now(), clock.monotonic())
         return ClockStatus(
-            now: wall, highest: max(current.highest, current.believed(wall: wall, monotonic: monotonic)),
-            expected: current.trusted(at: monotonic), isTrusted: !current.isAhead(wall: wall, monotonic: monotonic))
+            now: wall, highest: current.reached(wall: wall, monotonic: monotonic), expected: current.trusted(at: monotonic), isTrusted: !current.isAhead(wall: wall, monotonic: monotonic))
     }
 
     /// Trusts the wall clock from now on. Durable on return.
@@ -74,7 +78,8 @@ final class ClockKeeper: Sendable {
         await keep(always: true)
     }
 
-    private func keep(always: Bool) async {
+    /// - Parameter always: at an orderly stop, when no other round follows.
+    func keep(always: Bool) async {
         do {
             _ = try await current()
             let (wall, monotonic) = (clock.now(), clock.monotonic())

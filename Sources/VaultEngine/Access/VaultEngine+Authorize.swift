@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import AccessPolicy
+import AccessPolicy
 import CoreMetrics
 import Logging
 import Storage
@@ -17,16 +17,6 @@ extension VaultEngine {
             let judged = try await judge(caller, action, on: target, at: now)
             try enforce(judged, caller, action)
             return AccessGrant(vaultGeneration: judged.vault?.generation)
-        }
-    }
-
-    /// What ``authorize(_:_:on:)`` would decide now for a plain request, and why. Nothing is logged.
-    public func simulate(
-        _ principal: Principal, _ action: VaultAction, on target: AccessTarget, sessionPolicy: String?
-    ) async throws(VaultError) -> AccessDecision {
-        try await vaultErrors("simulating an access") {
-            let context = RequestContext(now: try await clockKeeper.reading().now, isSecure: true)
-            return try await judge(principal, action, on: target, sessionPolicy: sessionPolicy, context: context).decision
         }
     }
 

@@ -43,7 +43,7 @@ extension VaultEngine {
         _ birth: ArchiveBirth, vault: VaultRow, parts: [ManifestPart], treeHash: SHA256Digest, description: String,
         upload: (uid: UploadUID, revision: UInt64)?, draft: PartDraft?
     ) async throws -> StoredArchive {
-        let created = clock.now()
+        let created = try await clockKeeper.stamp()
         let size = parts.reduce(UInt64(0)) { $0 + $1.length }
         // A name once doomed is never used again, so that no late deletion can hit a new manifest: generations start at the clock.
         let generation = UInt64(max(1, created.milliseconds))

@@ -13,7 +13,7 @@ import VaultModel
 /// A lock in progress falls away after 24 hours, before anything else is looked at.
 struct LockLifeCycle: Equatable {
     enum Event: Equatable {
-        case initiate(policy: String, id: String)
+        case initiate(VaultLock)
         case complete(id: String)
         case abort
     }
@@ -39,10 +39,11 @@ struct LockLifeCycle: Equatable {
         lock = stored.flatMap { $0.isExpired(at: now) ? nil : $0 }
     }
 
-    mutating func event(_ event: Event, at now: Timestamp) -> Action {
+    mutating func event(_ event: Event) -> Action {
         switch (lock?.state, event) {
-        case (nil, .initiate(let policy, let id)):
-            lock = VaultLock(id: id, policy: policy, state: .inProgress, created: now)
+        case (nil, .initiate(let fresh)):
+            precondition(fresh.state == .inProgress, "a lock begins in progress")
+            lock = fresh
             return .done
         case (.inProgress, .initiate), (.locked, .initiate): return .refuse(.lockExists)
         case (nil, .complete): return .refuse(.noLock)

@@ -13,9 +13,11 @@ extension VaultEngine {
     /// - Returns: the lock id, which completes the lock.
     public func initiateVaultLock(_ location: VaultLocation, policy: String) async throws(VaultError) -> String {
         try check(policy, as: .vaultLock(vaultARN: location.arn), "The specified vault lock policy is invalid. Provide a valid policy.")
-        let id = Base64URL.encode(random.bytes(Self.lockIDBytes))
-        try await changeLock(location, "initiating a vault lock", .initiate(policy: policy, id: id))
-        return id
+        let created = try await vaultErrors("reading the clock") { try await clockKeeper.stamp() }
+        let lock = VaultLock(
+            id: Base64URL.encode(random.bytes(Self.lockIDBytes)), policy: policy, state: .inProgress, created: created)
+        try await changeLock(location, "initiating a vault lock", .initiate(lock))
+        return lock.id
     }
 
     /// Makes the lock in progress permanent. Succeeds again for the same id for ever. Durable on return.
@@ -38,7 +40,7 @@ extension VaultEngine {
     private func changeLock(_ location: VaultLocation, _ doing: String, _ event: LockLifeCycle.Event) async throws(VaultError) {
         try await changeSettings(location, doing) { settings, now in
             var life = LockLifeCycle(stored: settings.lock, at: now)
-            switch life.event(event, at: now) {
+            switch life.event(event) {
             case .done: settings.lock = life.lock
             case .refuse(.noLock): throw Messages.noLock(location)
             case .refuse(.lockExists):
