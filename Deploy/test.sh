@@ -65,7 +65,7 @@ PYTHON
 }
 
 prepare() {
-    install_packages libssl-dev libsqlite3-dev liblz4-dev pkg-config python3 python3-venv openssl
+    install_packages libssl-dev libsqlite3-dev liblz4-dev pkg-config python3 python3-venv python3-boto openssl
     require_swift
     mkdir -p "$reports"
     local wanted="${requirements[*]}"

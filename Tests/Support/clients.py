@@ -13,7 +13,10 @@ import botocore.config
 def _session(server, account, region):
     account = account or server.account
     return boto3.session.Session(
-        aws_access_key_id=account.access_key, aws_secret_access_key=account.secret, region_name=region or server.region
+        aws_access_key_id=account.access_key,
+        aws_secret_access_key=account.secret,
+        aws_session_token=account.session_token,
+        region_name=region or server.region,
     )
 
 

@@ -24,12 +24,13 @@ def binary():
 
 
 class Account:
-    """An account number and one of its access keys."""
+    """An account number and one of its access keys, permanent or (with a session token) temporary."""
 
-    def __init__(self, number, access_key, secret):
+    def __init__(self, number, access_key, secret, session_token=None):
         self.number = number
         self.access_key = access_key
         self.secret = secret
+        self.session_token = session_token
 
 
 class Server:

@@ -301,6 +301,8 @@ class Wire:
         all_headers = [("host", host or f"{self.server.host}:{self.server.port}"), ("x-amz-date", date)]
         if version:
             all_headers.append(version)
+        if self.account.session_token and sign:
+            all_headers.append(("x-amz-security-token", self.account.session_token))
         all_headers += list(headers)
         stated = [value for name, value in headers if name.lower() == "x-amz-content-sha256"]
         hashed = payload_hash or (stated[0] if stated else hashlib.sha256(body).hexdigest())
