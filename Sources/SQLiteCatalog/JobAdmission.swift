@@ -27,10 +27,11 @@ extension JobAdmission {
         guard let capacity, job.action == .archiveRetrieval, job.tier == RetrievalTier.expedited.rawValue else {
             return false
         }
-        let count = try database.number(
-            Pages.provisionedSince,
-            [job.account.digits, region.code, capacity.since.sql, pageLimit(capacity.max)], from: "jobs")
-        return (count ?? 0) < Int64(capacity.max)
+        let provisioned = try database.all(
+            Pages.provisionedSince, [job.account.digits, region.code, capacity.since.sql, pageLimit(capacity.max)],
+            from: "jobs"
+        ) { try $0.integer() }
+        return provisioned.count < capacity.max
     }
 
     /// Adds up the two halves of a sum of lengths; more than 64 bits count as all of them.

@@ -140,12 +140,10 @@ enum Pages {
         SELECT \(lengthSums) FROM jobs INDEXED BY jobs_since
         WHERE account = ? AND region = ? AND not_before >= ? AND action = 'archiveRetrieval' AND tier = 'Standard'
         """
-    /// Stops counting where it no longer matters.
+    /// One row each, no more than matter.
     static let provisionedSince = """
-        SELECT count(*) FROM (
-            SELECT 1 FROM jobs INDEXED BY jobs_provisioned
-            WHERE account = ? AND region = ? AND provisioned = 1 AND created >= ? LIMIT ?
-        )
+        SELECT 1 FROM jobs INDEXED BY jobs_provisioned
+        WHERE account = ? AND region = ? AND provisioned = 1 AND created >= ? LIMIT ?
         """
 
     /// Hops from topic to topic, whatever waits for each.

@@ -3,6 +3,7 @@
 extension Schema {
     /// Users, topics, settings of accounts, what quotas and capacity are judged by, and the outbox.
     ///
+    /// The indexes for quotas repeat the columns of their conditions: SQLite 3.40 would read every row to check them.
     /// `access_keys` is made anew because a column cannot be added together with a key over two columns.
     static let versionTwo = """
         ALTER TABLE accounts ADD COLUMN settings_version INTEGER;
@@ -45,9 +46,9 @@ extension Schema {
         ALTER TABLE jobs ADD COLUMN region TEXT NOT NULL DEFAULT '';
         ALTER TABLE jobs ADD COLUMN provisioned INTEGER NOT NULL DEFAULT 0 CHECK (provisioned IN (0, 1));
         UPDATE jobs SET region = (SELECT region FROM vaults WHERE vaults.uid = jobs.vault);
-        CREATE INDEX jobs_unfinished ON jobs (account, region, range_first, range_last)
+        CREATE INDEX jobs_unfinished ON jobs (account, region, range_first, range_last, action, tier, state)
             WHERE action = 'archiveRetrieval' AND tier = 'Standard' AND state IN ('queued', 'leased');
-        CREATE INDEX jobs_since ON jobs (account, region, not_before, range_first, range_last)
+        CREATE INDEX jobs_since ON jobs (account, region, not_before, range_first, range_last, action, tier)
             WHERE action = 'archiveRetrieval' AND tier = 'Standard';
         CREATE INDEX jobs_provisioned ON jobs (account, region, created) WHERE provisioned = 1;
         CREATE INDEX jobs_ready_provisioned ON jobs (account, deadline, created, uid)

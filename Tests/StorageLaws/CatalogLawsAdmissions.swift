@@ -44,22 +44,25 @@ extension CatalogLaw {
             #expect(try await catalog.finishJob(failed, epoch: epoch, staged: nil) == .finished)
             #expect(try await catalog.insertJob(next, admission: tight) == .inserted(isProvisioned: false))
         },
-        CatalogLaw("a quota since a moment counts finished retrievals, too, and those of that very moment") { catalog in
+        CatalogLaw("a quota since a moment counts what may start then or later, finished or not, queued or not yet") {
+            catalog in
             var furnished = try await FurnishedCatalog(catalog)
             let archive = try await furnished.storeArchive(size: 10)
-            for created: Int64 in [18, 19, 20, 21] {
-                _ = try await furnished.succeed(try furnished.fixtures.retrieval(of: archive, created: created))
+            for start: Int64 in [28, 29, 30, 31] {
+                _ = try await furnished.succeed(try furnished.fixtures.retrieval(of: archive, notBefore: start))
             }
-            _ = try await furnished.succeed(try furnished.fixtures.retrieval(of: archive, account: 2))
-            let job = try furnished.fixtures.retrieval(of: archive)
+            let future = try furnished.fixtures.retrieval(of: archive, notBefore: 900)
+            #expect(try await catalog.insertJob(future))
+            _ = try await furnished.succeed(try furnished.fixtures.retrieval(of: archive, account: 2, notBefore: 30))
+            let job = try furnished.fixtures.retrieval(of: archive, created: 32)
             let region = furnished.vault.location.region
             func admission(_ moment: Int64, _ maxBytes: UInt64) -> JobAdmission {
                 JobAdmission(region: region, quota: .since(.now(moment), maxBytes: maxBytes))
             }
-            #expect(try await catalog.insertJob(job, admission: admission(19, 39)) == .overQuota(bytes: 30))
-            #expect(try await catalog.insertJob(job, admission: admission(20, 29)) == .overQuota(bytes: 20))
+            #expect(try await catalog.insertJob(job, admission: admission(29, 49)) == .overQuota(bytes: 40))
+            #expect(try await catalog.insertJob(job, admission: admission(30, 39)) == .overQuota(bytes: 30))
             #expect(
-                try await catalog.insertJob(job, admission: admission(20, 30)) == .inserted(isProvisioned: false))
+                try await catalog.insertJob(job, admission: admission(30, 40)) == .inserted(isProvisioned: false))
         },
         CatalogLaw("a quota binds only Standard archive retrievals") { catalog in
             var furnished = try await FurnishedCatalog(catalog)
