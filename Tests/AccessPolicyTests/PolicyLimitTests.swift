@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CanonicalJSON
+import Testing
+import VaultModel
+
+@testable import AccessPolicy
+
+/// Sizes at their limits and one beyond, and inputs made to take long.
+@Suite(.timeLimit(.minutes(5))) struct PolicyLimitTests {
+    private let allow: JSONValue = ["Effect": "Allow", "Action": "*", "Resource": "*"]
+
+    @Test func theLongestPolicyIsReadAndOneByteMoreIsNot() throws {
+        let text = JSONValue.object(["Statement": allow]).canonicalString()
+        let longest = text + String(repeating: " ", count: 6144 - text.utf8.count)
+        _ = try PolicyDocument(parsing: longest, as: .identity, maxBytes: 6144)
+        #expect(throws: PolicyError(at: "", "the policy is longer than 6144 bytes")) {
+            try PolicyDocument(parsing: longest + " ", as: .identity, maxBytes: 6144)
+        }
+    }
+
+    @Test func noCallerCanAllowMoreThanTheStoredLimit() {
+        let text = String(repeating: " ", count: PolicyDocument.maxStoredBytes + 1)
+        #expect(throws: PolicyError(at: "", "the policy is longer than 65536 bytes")) {
+            try PolicyDocument(parsing: text, as: .identity, maxBytes: .max)
+        }
+    }
+
+    @Test func aHundredStatementsAreReadAndOneMoreIsNot() throws {
+        _ = try policy(["Statement": .array(Array(repeating: allow, count: 100))], as: .identity)
+        #expect(throws: PolicyError(at: "Statement", "has more than 100 elements")) {
+            try policy(["Statement": .array(Array(repeating: allow, count: 101))], as: .identity)
+        }
+    }
+
+    @Test(arguments: ["Action", "Resource"])
+    func twoHundredValuesAreReadAndOneMoreIsNot(member: String) throws {
+        func document(_ count: Int) -> JSONValue {
+            var statement = ["Effect": "Allow", "Action": "*", "Resource": "*"] as [String: JSONValue]
+            statement[member] = .array(Array(repeating: "*", count: count))
+            return ["Statement": [.object(statement)]]
+        }
+        _ = try policy(document(200), as: .identity)
+        #expect(throws: PolicyError(at: "Statement[0].\(member)", "has more than 200 elements")) {
+            try policy(document(201), as: .identity)
+        }
+    }
+
+    @Test func aHundredThousandBracketsAreRefusedAtOnce() {
+        let text = "{\"Statement\":" + String(repeating: "[", count: 20_000)
+        #expect(throws: PolicyError.self) { try PolicyDocument(parsing: text, as: .identity, maxBytes: 1 << 20) }
+    }
+
+    @Test func storedPoliciesAreReadByTheSameRules() throws {
+        let text = JSONValue.object(["Statement": allow]).canonicalString()
+        #expect(try PolicyDocument.stored(text, as: .identity) == PolicyDocument(parsing: text, as: .identity, maxBytes: 6144))
+        #expect(throws: PolicyError.self) { try PolicyDocument.stored(text, as: .vaultLock(vaultARN: photos)) }
+    }
+
+    /// Patterns on which a matcher that tries every split of the text takes longer than the sun will shine.
+    @Test(arguments: [("*a", 1000, "b"), ("a*", 1000, "c"), ("*", 18_000, "b"), ("*?", 600, "b"), ("*a?", 600, "b")])
+    func wildcardsMadeToBackTrackEndSoon(piece: String, count: Int, end: String) throws {
+        let pattern = String(repeating: piece, count: count) + end
+        let document = try policy(
+            ["Version": "2012-10-17",
+                "Statement": [
+                    "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": ["StringLike": ["aws:UserAgent": .string(pattern)]],
+                ]], as: .identity)
+        var request = PolicyRequest(vector: [:])
+        request = request.with(userAgent: String(repeating: "a", count: 100_000))
+        #expect(!AccessEvaluation.decide(request, PolicySet(identity: [("p", document)])).isAllowed)
+        request = request.with(userAgent: String(repeating: "a", count: 1990))
+        #expect(!AccessEvaluation.decide(request, PolicySet(identity: [("p", document)])).isAllowed)
+    }
+
+    @Test func aLongValueRepeatedOftenEndsSoon() throws {
+        let document = try policy(
+            ["Version": "2012-10-17",
+                "Statement": [
+                    "Effect": "Allow", "Action": "*", "Resource": "*",
+                    "Condition": ["StringLike": ["aws:UserAgent": .string(String(repeating: "*${aws:UserAgent}", count: 1000))]],
+                ]], as: .identity)
+        let request = PolicyRequest(vector: [:]).with(userAgent: String(repeating: "a", count: 100_000))
+        #expect(!AccessEvaluation.decide(request, PolicySet(identity: [("p", document)])).isAllowed)
+    }
+
+    @Test func errorsQuoteLittleAndOnOneLine() {
+        let action = "glacier:\n\u{202E}" + String(repeating: "x", count: 5000)
+        do throws(PolicyError) {
+            _ = try policy(["Statement": ["Effect": "Allow", "Action": .string(action), "Resource": "*"]], as: .identity)
+            Issue.record("accepted")
+        } catch {
+            #expect(error.description.utf8.count < 200)
+            #expect(!error.description.contains("\n") && !error.description.contains("\u{202E}"))
+        }
+    }
+
+    @Test func policiesKnowWhetherTheyTestTheTime() throws {
+        func document(_ condition: JSONValue) throws -> PolicyDocument {
+            try policy(
+                ["Version": "2012-10-17",
+                    "Statement": ["Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition]], as: .identity)
+        }
+        #expect(try document(["NumericLessThan": ["glacier:ArchiveAgeInDays": "1"]]).dependsOnTime)
+        #expect(try document(["DateLessThan": ["aws:CurrentTime": "2030-01-01"]]).dependsOnTime)
+        #expect(try document(["NumericLessThan": ["aws:EpochTime": "1"]]).dependsOnTime)
+        #expect(try document(["StringEquals": ["aws:username": "${aws:CurrentTime}"]]).dependsOnTime)
+        #expect(try !document(["StringEquals": ["aws:username": "alice"]]).dependsOnTime)
+    }
+}
+
+extension PolicyRequest {
+    func with(userAgent: String) -> PolicyRequest {
+        var context = context
+        context.userAgent = userAgent
+        return PolicyRequest(
+            principal: principal, action: action, resource: resource, resourceAccount: resourceAccount, context: context)
+    }
+}
