@@ -6,7 +6,7 @@ import FoundationEssentials
 import HTTPTypes
 import NIOCore
 import NIOHTTP1
-import VaultModel
+public import VaultModel
 
 /// Why an administrative request did not succeed.
 public struct AdminClientError: Error, Sendable, CustomStringConvertible {
@@ -75,6 +75,22 @@ public struct AdminClient: Sendable {
             guard page.count == AdminRequest.accountsPerPage,
                 let last = page.last?["accountId"]?.stringValue.flatMap({ AccountID($0) }),
                 last != after
+            else { return all }
+            after = last
+        }
+    }
+
+    /// Every message of an account in a state, page by page.
+    public func messages(
+        _ account: AccountID, _ state: AdminRequest.MessageState
+    ) async throws(AdminClientError) -> [JSONValue] {
+        var all: [JSONValue] = []
+        var after: MessageUID?
+        while true {
+            let page = try await send(.listMessages(account, state, after: after)).arrayValue ?? []
+            all += page
+            guard page.count == AdminRequest.messagesPerPage,
+                let last = page.last?["messageId"]?.stringValue.flatMap({ MessageUID(hex: $0) }), last != after
             else { return all }
             after = last
         }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import CanonicalJSON
+import CanonicalJSON
+public import Messaging
+public import VaultEngine
 public import VaultModel
 
 /// One thing an operator asks of the running service.
@@ -8,17 +10,51 @@ public import VaultModel
 /// On the wire: `POST /v1/<verb>` with a JSON object, over the admin socket. Both ends use this type, so they cannot
 /// disagree.
 public enum AdminRequest: Sendable, Hashable {
+    // MARK: accounts and access keys
+
     /// With a random number when none is given. Answer: the account's first access key, the only time its secret is
     /// shown.
     case createAccount(AccountID?)
     /// Up to ``accountsPerPage`` accounts with greater numbers than `after`.
     case listAccounts(after: AccountID?)
     case setAccount(AccountID, active: Bool)
-    /// Answer: the key with its secret, shown this once.
-    case createAccessKey(AccountID)
+    /// Of the account's root when no user is named. Answer: the key with its secret, shown this once.
+    case createAccessKey(AccountID, user: UserName?)
     case listAccessKeys(AccountID)
     case setAccessKey(String, active: Bool)
     case deleteAccessKey(String)
+
+    // MARK: users, policies, sessions
+
+    case createUser(AccountID, UserName)
+    case listUsers(AccountID)
+    case setUser(AccountID, UserName, active: Bool)
+    /// With its access keys and policies.
+    case deleteUser(AccountID, UserName)
+    /// Takes the place of the user's policy of that name.
+    case putUserPolicy(AccountID, UserName, name: String, document: String)
+    case deleteUserPolicy(AccountID, UserName, name: String)
+    /// Answer: name and text of each.
+    case listUserPolicies(AccountID, UserName)
+    /// Answer: temporary credentials, shown this once.
+    case createSession(SessionOrder)
+    case simulate(AccessQuestion)
+
+    // MARK: topics and their messages
+
+    /// Answer: the topic with its signing secret, shown this once.
+    case createTopic(TopicARN, TopicTarget)
+    case listTopics(AccountID)
+    case deleteTopic(TopicARN)
+    /// Delivers a message at once; fails when the target does not take it.
+    case testTopic(TopicARN)
+    /// Up to ``messagesPerPage`` messages after `after`.
+    case listMessages(AccountID, MessageState, after: MessageUID?)
+    case resendMessage(MessageUID)
+    case dropMessage(MessageUID)
+
+    // MARK: keys, backups, the clock
+
     case listKeys
     case rotateMasterKey
     case rotateVaultKey(VaultLocation)
@@ -26,9 +62,23 @@ public enum AdminRequest: Sendable, Hashable {
     case createBackup(directory: String)
     /// `lz4`, `none`, or nil for the service's default.
     case setVaultCompression(VaultLocation, String?)
+    case clockStatus
+    /// The operator vouches for the wall clock: deletions that wait for it go on.
+    case confirmClock
 
     public static let accountsPerPage = 1000
+    public static let messagesPerPage = 1000
     static let pathPrefix = "/v1/"
+    /// The longest request: a policy of the greatest length in JSON's most wasteful spelling.
+    static let maxBodyBytes = 256 << 10
+
+    /// The messages that ``listMessages(_:_:after:)`` tells.
+    public enum MessageState: String, Sendable, Hashable, CaseIterable {
+        /// On their way, or waiting for the next attempt.
+        case waiting
+        /// Given up.
+        case dead
+    }
 
     /// The last segment of the path.
     public var verb: String {
@@ -40,117 +90,72 @@ public enum AdminRequest: Sendable, Hashable {
         case .listAccessKeys: "list-access-keys"
         case .setAccessKey: "set-access-key"
         case .deleteAccessKey: "delete-access-key"
+        case .createUser: "create-user"
+        case .listUsers: "list-users"
+        case .setUser: "set-user"
+        case .deleteUser: "delete-user"
+        case .putUserPolicy: "put-user-policy"
+        case .deleteUserPolicy: "delete-user-policy"
+        case .listUserPolicies: "list-user-policies"
+        case .createSession: "create-session"
+        case .simulate: "simulate"
+        case .createTopic: "create-topic"
+        case .listTopics: "list-topics"
+        case .deleteTopic: "delete-topic"
+        case .testTopic: "test-topic"
+        case .listMessages: "list-messages"
+        case .resendMessage: "resend-message"
+        case .dropMessage: "drop-message"
         case .listKeys: "list-keys"
         case .rotateMasterKey: "rotate-master-key"
         case .rotateVaultKey: "rotate-vault-key"
         case .createBackup: "create-backup"
         case .setVaultCompression: "set-vault-compression"
+        case .clockStatus: "clock-status"
+        case .confirmClock: "confirm-clock"
         }
-    }
-
-    /// The JSON object that goes with the verb.
-    public var body: JSONValue {
-        switch self {
-        case .createAccount(let account): ["accountId": .text(account?.digits)]
-        case .listAccounts(let after): ["after": .text(after?.digits)]
-        case .setAccount(let account, let active): ["accountId": .string(account.digits), "active": .bool(active)]
-        case .createAccessKey(let account), .listAccessKeys(let account): ["accountId": .string(account.digits)]
-        case .setAccessKey(let key, let active): ["accessKeyId": .string(key), "active": .bool(active)]
-        case .deleteAccessKey(let key): ["accessKeyId": .string(key)]
-        case .listKeys, .rotateMasterKey: [:]
-        case .rotateVaultKey(let location): .object(Self.members(location))
-        case .createBackup(let directory): ["directory": .string(directory)]
-        case .setVaultCompression(let location, let compression):
-            .object(Self.members(location).merging(["compression": .text(compression)]) { first, _ in first })
-        }
-    }
-
-    /// Reads what ``verb`` and ``body`` write.
-    /// - Throws: `VaultError` naming the member that is missing or wrong.
-    public init(verb: String, body: JSONValue) throws(VaultError) {
-        let members = AdminMembers(body)
-        switch verb {
-        case "create-account": self = .createAccount(try members.optionalAccount("accountId"))
-        case "list-accounts": self = .listAccounts(after: try members.optionalAccount("after"))
-        case "set-account": self = .setAccount(try members.account(), active: try members.active())
-        case "create-access-key": self = .createAccessKey(try members.account())
-        case "list-access-keys": self = .listAccessKeys(try members.account())
-        case "set-access-key": self = .setAccessKey(try members.text("accessKeyId"), active: try members.active())
-        case "delete-access-key": self = .deleteAccessKey(try members.text("accessKeyId"))
-        case "list-keys": self = .listKeys
-        case "rotate-master-key": self = .rotateMasterKey
-        case "rotate-vault-key": self = .rotateVaultKey(try members.location())
-        case "create-backup":
-            let directory = try members.text("directory")
-            guard directory.hasPrefix("/"), !directory.utf8.contains(0), directory.utf8.count <= 4096 else {
-                throw VaultError(.invalidParameter, "directory must be an absolute path.")
-            }
-            self = .createBackup(directory: directory)
-        case "set-vault-compression":
-            let compression = try members.optionalText("compression")
-            guard compression == nil || compression == "lz4" || compression == "none" else {
-                throw VaultError(.invalidParameter, "compression must be lz4, none or null.")
-            }
-            self = .setVaultCompression(try members.location(), compression)
-        default: throw VaultError(.notFound, "There is no such administrative request: \(verb)")
-        }
-    }
-
-    private static func members(_ location: VaultLocation) -> [String: JSONValue] {
-        [
-            "accountId": .string(location.account.digits), "region": .string(location.region.code),
-            "vault": .string(location.name.text),
-        ]
     }
 }
 
-/// The members of a request by their types.
-private struct AdminMembers {
-    private let object: JSONValue
+/// What temporary credentials are asked for.
+public struct SessionOrder: Sendable, Hashable {
+    public let principal: Principal
+    /// Whole seconds; the engine judges how many.
+    public let seconds: Int64
+    /// A session policy: the credentials may do only what it allows, too.
+    public let policy: String?
 
-    init(_ object: JSONValue) { self.object = object }
-
-    func optionalText(_ name: String) throws(VaultError) -> String? {
-        guard let value = object[name], !value.isNull else { return nil }
-        guard let text = value.stringValue else { throw VaultError(.invalidParameter, "\(name) must be a string.") }
-        return text
+    public init(principal: Principal, seconds: Int64, policy: String? = nil) {
+        self.principal = principal
+        self.seconds = seconds
+        self.policy = policy
     }
+}
 
-    func text(_ name: String) throws(VaultError) -> String {
-        guard let text = try optionalText(name) else { throw VaultError(.missingParameter, "\(name) is missing.") }
-        return text
-    }
+/// "Would this principal be allowed this action?", with the circumstances under which it is asked.
+public struct AccessQuestion: Sendable, Hashable {
+    public let principal: Principal
+    public let action: VaultAction
+    public let target: AccessTarget
+    public let sessionPolicy: String?
+    /// `aws:SourceIp`; nil leaves the key absent.
+    public let sourceAddress: String?
+    /// `aws:SecureTransport`.
+    public let isSecure: Bool
+    /// `aws:UserAgent`; nil leaves the key absent.
+    public let userAgent: String?
 
-    func optionalAccount(_ name: String) throws(VaultError) -> AccountID? {
-        guard let text = try optionalText(name) else { return nil }
-        guard let account = AccountID(text) else {
-            throw VaultError(.invalidParameter, "\(name) must be twelve digits.")
-        }
-        return account
-    }
-
-    func account() throws(VaultError) -> AccountID {
-        guard let account = try optionalAccount("accountId") else {
-            throw VaultError(.missingParameter, "accountId is missing.")
-        }
-        return account
-    }
-
-    func active() throws(VaultError) -> Bool {
-        guard let active = object["active"]?.boolValue else {
-            throw VaultError(.invalidParameter, "active must be true or false.")
-        }
-        return active
-    }
-
-    func location() throws(VaultError) -> VaultLocation {
-        guard let region = Region(try text("region")) else {
-            throw VaultError(.invalidParameter, "region is not a region code.")
-        }
-        guard let name = VaultName(try text("vault")) else {
-            throw VaultError(.invalidParameter, "vault is not a vault name.")
-        }
-        return VaultLocation(account: try account(), region: region, name: name)
+    public init(
+        principal: Principal, action: VaultAction, target: AccessTarget, sessionPolicy: String? = nil,
+        sourceAddress: String? = nil, isSecure: Bool = true, userAgent: String? = nil
+    ) {
+        self.principal = principal
+        self.action = action
+        self.target = target
+        self.sessionPolicy = sessionPolicy
+        self.sourceAddress = sourceAddress
+        self.isSecure = isSecure
+        self.userAgent = userAgent
     }
 }
 

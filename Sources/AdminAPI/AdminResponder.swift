@@ -10,90 +10,81 @@ struct AdminResponder: Sendable {
 
     func answer(_ request: AdminRequest) async throws(VaultError) -> JSONValue {
         switch request {
-        case .createAccount(let account): return newKey(try await operations.createAccount(account))
+        case .createAccount(let account): return .answer(try await operations.createAccount(account), user: nil)
         case .listAccounts(let after):
-            let accounts = try await operations.listAccounts(after: after, limit: AdminRequest.accountsPerPage)
-            return .array(accounts.map(self.account))
+            let page = AdminRequest.accountsPerPage
+            return .array(try await operations.listAccounts(after: after, limit: page).map(JSONValue.answer))
         case .setAccount(let account, let active):
             try await operations.setAccount(account, active: active)
-            return ["accountId": .string(account.digits), "state": state(active)]
-        case .createAccessKey(let account): return newKey(try await operations.createAccessKey(account))
-        case .listAccessKeys(let account): return .array(try await operations.listAccessKeys(account).map(key))
+            return ["accountId": .string(account.digits), "state": .state(active)]
+
+        case .createAccessKey(let account, let user):
+            return .answer(try await operations.createAccessKey(account, user: user), user: user)
+        case .listAccessKeys(let account):
+            return .array(try await operations.listAccessKeys(account).map(JSONValue.answer))
         case .setAccessKey(let id, let active):
             try await operations.setAccessKey(id, active: active)
-            return ["accessKeyId": .string(id), "state": state(active)]
+            return ["accessKeyId": .string(id), "state": .state(active)]
         case .deleteAccessKey(let id):
             try await operations.deleteAccessKey(id)
             return ["accessKeyId": .string(id), "state": "deleted"]
-        case .listKeys: return listing(try await operations.listKeys())
-        case .rotateMasterKey: return rotation(try await operations.rotateMasterKey())
-        case .rotateVaultKey(let location): return rotation(try await operations.rotateVaultKey(location))
-        case .createBackup(let directory): return backup(try await operations.createBackup(in: directory))
+
+        case .createUser(let account, let user):
+            try await operations.createUser(account, user)
+            return .user(account, user, state: .state(true))
+        case .listUsers(let account): return .array(try await operations.listUsers(account).map(JSONValue.answer))
+        case .setUser(let account, let user, let active):
+            try await operations.setUser(account, user, active: active)
+            return .user(account, user, state: .state(active))
+        case .deleteUser(let account, let user):
+            try await operations.deleteUser(account, user)
+            return .user(account, user, state: "deleted")
+
+        case .putUserPolicy(let account, let user, let name, let document):
+            try await operations.putUserPolicy(account, user, name: name, document: document)
+            return .policy(account, user, name, state: "attached")
+        case .deleteUserPolicy(let account, let user, let name):
+            try await operations.deleteUserPolicy(account, user, name: name)
+            return .policy(account, user, name, state: "deleted")
+        case .listUserPolicies(let account, let user):
+            let policies = try await operations.userPolicies(account, user).sorted { $0.key < $1.key }
+            return .array(policies.map { ["document": .string($0.value), "name": .string($0.key)] })
+        case .createSession(let order):
+            return .answer(
+                try await operations.createSession(
+                    order.principal, duration: .seconds(order.seconds), policy: order.policy))
+        case .simulate(let question): return .answer(try await operations.simulate(question))
+
+        case .createTopic(let topic, let target):
+            return .answer(try await operations.createTopic(topic, target: target))
+        case .listTopics(let account): return .array(try await operations.listTopics(account).map(JSONValue.answer))
+        case .deleteTopic(let topic):
+            try await operations.deleteTopic(topic)
+            return ["state": "deleted", "topic": .string(topic.text)]
+        case .testTopic(let topic):
+            try await operations.testTopic(topic)
+            return ["state": "delivered", "topic": .string(topic.text)]
+        case .listMessages(let account, let state, let after):
+            let messages = try await operations.listMessages(
+                account, isDead: state == .dead, after: after, limit: AdminRequest.messagesPerPage)
+            return .array(messages.map(JSONValue.answer))
+        case .resendMessage(let message):
+            try await operations.resendMessage(message)
+            return ["messageId": .string(message.hex), "state": "waiting"]
+        case .dropMessage(let message):
+            try await operations.dropMessage(message)
+            return ["messageId": .string(message.hex), "state": "dropped"]
+
+        case .listKeys: return .answer(try await operations.listKeys())
+        case .rotateMasterKey: return .answer(try await operations.rotateMasterKey())
+        case .rotateVaultKey(let location): return .answer(try await operations.rotateVaultKey(location))
+        case .createBackup(let directory): return .answer(try await operations.createBackup(in: directory))
         case .setVaultCompression(let location, let compression):
             try await operations.setVaultCompression(location, compression)
             return ["compression": .text(compression), "vaultArn": .string(location.arn)]
+        case .clockStatus: return .answer(try await operations.clockStatus())
+        case .confirmClock: return .answer(try await operations.confirmClock())
         }
-    }
-
-    private func state(_ active: Bool) -> JSONValue { active ? "active" : "disabled" }
-
-    private func newKey(_ key: NewAccessKey) -> JSONValue {
-        [
-            "accessKeyId": .string(key.accessKeyID), "accountId": .string(key.account.digits),
-            "secretAccessKey": .string(key.secretAccessKey),
-        ]
-    }
-
-    private func account(_ account: AccountDescription) -> JSONValue {
-        [
-            "accountId": .string(account.account.digits), "created": .string(account.created.iso8601Milliseconds),
-            "state": state(account.isActive),
-        ]
-    }
-
-    private func key(_ key: AccessKeyDescription) -> JSONValue {
-        [
-            "accessKeyId": .string(key.accessKeyID), "accountId": .string(key.account.digits),
-            "created": .string(key.created.iso8601Milliseconds), "state": state(key.isActive),
-        ]
-    }
-
-    private func listing(_ listing: KeyListing) -> JSONValue {
-        [
-            "masterKeys": .array(
-                listing.master.map { key in
-                    [
-                        "created": .string(key.created.iso8601Milliseconds), "current": .bool(key.isCurrent),
-                        "references": .count(key.references), "slots": .array(key.slots.map { .string($0) }),
-                        "version": .integer(Int64(key.version)),
-                    ]
-                }),
-            "vaultKeys": .array(
-                listing.vaults.map { key in
-                    [
-                        "accountId": .string(key.location.account.digits),
-                        "created": .string(key.created.iso8601Milliseconds),
-                        "current": .bool(key.isCurrent), "masterKeyVersion": .integer(Int64(key.masterVersion)),
-                        "references": .count(key.references), "region": .string(key.location.region.code),
-                        "vault": .string(key.location.name.text), "vaultUid": .string(key.vault.hex),
-                        "version": .integer(Int64(key.version)),
-                    ]
-                }),
-        ]
-    }
-
-    private func rotation(_ report: RotationReport) -> JSONValue {
-        [
-            "newVersion": .integer(Int64(report.newVersion)), "resealedAccounts": .count(report.resealedAccounts),
-            "rewrappedVaultKeys": .count(report.rewrappedVaultKeys),
-        ]
-    }
-
-    private func backup(_ report: BackupReport) -> JSONValue {
-        [
-            "catalogPath": .string(report.catalogPath), "keyFiles": .integer(Int64(report.keyFiles)),
-            "keyringPath": .string(report.keyringPath),
-        ]
     }
 }
 

@@ -109,7 +109,7 @@ public struct AdminServer: Service {
     }
 
     private static func body(of request: Request) async throws -> JSONValue {
-        let limit = 64 << 10
+        let limit = AdminRequest.maxBodyBytes
         var bytes: [UInt8] = []
         for try await buffer in request.body {
             guard bytes.count + buffer.readableBytes <= limit else {

@@ -14,6 +14,8 @@ public enum ConfigurationKey: String, CaseIterable, Sendable {
     case allowPlainHTTP
     case regions
     case retrievalDelay
+    case retrievalQuotaMode
+    case freeTierMonthlyBytes
     case outputRetention
     case deletionGrace
     case uploadExpiry
@@ -115,6 +117,16 @@ extension ConfigurationKey {
             (
                 "expedited=0s,standard=0s,bulk=0s", "`tier=span,…`, each up to `7d`",
                 "How long a retrieval job waits before it may start."
+            )
+        case .retrievalQuotaMode:
+            (
+                "refuse", "`refuse`, `queue`",
+                "Whether a job beyond its account's data retrieval policy is refused, as Amazon does, or waits for its turn."
+            )
+        case .freeTierMonthlyBytes:
+            (
+                "10GiB", "`1MiB` to `1024TiB`",
+                "What the retrieval policy `FreeTier` allows an account and region in a month; a day has a thirtieth of it."
             )
         case .outputRetention:
             ("24h", "`1s` to `365d`", "How long a finished job's output stays downloadable.")

@@ -58,6 +58,8 @@ extension ServiceConfiguration {
             retrievalDelay: reading.value(.retrievalDelay) { text throws(InvalidValue) in
                 try RetrievalDelay(parsing: text)
             },
+            retrievalQuotaMode: reading.choice(.retrievalQuotaMode),
+            freeTierMonthlyBytes: reading.size(.freeTierMonthlyBytes, in: (1 << 20)...(1 << 50)),
             outputRetention: reading.duration(.outputRetention, in: second...year),
             deletionGrace: reading.duration(.deletionGrace, in: .zero...year),
             uploadExpiry: reading.duration(.uploadExpiry, in: second...year),

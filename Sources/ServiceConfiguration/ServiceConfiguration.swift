@@ -23,6 +23,9 @@ public struct ServiceConfiguration: Sendable, Equatable {
     /// Accepted regions, at least one, no two alike.
     public var regions: [String]
     public var retrievalDelay: RetrievalDelay
+    public var retrievalQuotaMode: RetrievalQuotaMode
+    /// At least 1 MiB.
+    public var freeTierMonthlyBytes: Int
     /// At least one second.
     public var outputRetention: Duration
     /// May be zero.
@@ -54,6 +57,11 @@ public struct ServiceConfiguration: Sendable, Equatable {
     /// Compression of new archives.
     public enum Compression: String, Sendable, CaseIterable {
         case lz4, none
+    }
+
+    /// What happens to a job beyond its account's data retrieval policy.
+    public enum RetrievalQuotaMode: String, Sendable, CaseIterable {
+        case refuse, queue
     }
 
     /// Where job output is read from.

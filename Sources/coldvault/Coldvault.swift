@@ -12,11 +12,15 @@ struct Coldvault: AsyncParsableCommand {
             CommandGroup(
                 name: "Operator (through the running service's admin socket)",
                 subcommands: [
-                    AccountCommand.self, AccessKeyCommand.self, KeyCommand.self, BackupCommand.self, VaultSettingsCommand.self,
+                    AccountCommand.self, UserCommand.self, AccessKeyCommand.self, PolicyCommand.self, SessionCommand.self,
+                    TopicCommand.self, KeyCommand.self, BackupCommand.self, VaultSettingsCommand.self, ClockCommand.self,
                 ]),
             CommandGroup(
                 name: "Client (of any Glacier endpoint)",
-                subcommands: [VaultCommand.self, ArchiveCommand.self, JobCommand.self, InventoryCommand.self]),
+                subcommands: [
+                    VaultCommand.self, ArchiveCommand.self, JobCommand.self, InventoryCommand.self, CapacityCommand.self,
+                    RetrievalPolicyCommand.self,
+                ]),
         ])
 }
 

@@ -33,6 +33,7 @@ struct LoadTests {
             operatorListen: try ListenAddress(parsing: "127.0.0.1:9090"), adminSocket: "/srv/vault/admin.sock",
             tls: nil,
             allowPlainHTTP: false, regions: ["us-east-1"], retrievalDelay: RetrievalDelay(),
+            retrievalQuotaMode: .refuse, freeTierMonthlyBytes: 10 << 30,
             outputRetention: .seconds(86_400),
             deletionGrace: .seconds(86_400), uploadExpiry: .seconds(604_800), compression: .lz4, outputMode: .inPlace,
             memoryBudgetBytes: 134_217_728, maxConnections: 1024, jobs: 4, minimumBodyRate: 1024,

@@ -16,16 +16,19 @@ struct AccessKeyCommand: AsyncParsableCommand {
 extension AccessKeyCommand {
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Create another access key of an account; prints the secret once.")
+            abstract: "Create another access key of an account or of one of its users; prints the secret once.")
 
         @Option(name: .customLong("account-id"), help: "Account number.")
         var accountID: String
+        @Option(help: "Name of the user whose key it is. Left out: the account's root, who may do everything.")
+        var user: String?
         @OptionGroup var options: AdminOptions
 
         func run() async throws {
             let account = try AccountArgument.account(accountID)
+            let user = try user.map(UserArgument.user)
             try await AdminSession.run(options) { session in
-                try await session.show(.createAccessKey(account), table: \.newKeyText)
+                try await session.show(.createAccessKey(account, user: user), table: \.newKeyText)
             }
         }
     }
@@ -42,27 +45,21 @@ extension AccessKeyCommand {
             let chosen = try accountID.map(AccountArgument.account)
             try await AdminSession.run(options) { session in
                 var keys: [JSONValue] = []
-                for account in try await Self.accounts(chosen, session) {
+                for account in try await session.accounts(chosen) {
                     keys += try await session.client.send(.listAccessKeys(account)).arrayValue ?? []
                 }
                 try session.show(.array(keys)) { document in
                     var table = TextTable([
-                        ("ACCESS KEY", .left), ("ACCOUNT", .left), ("STATE", .left), ("CREATED", .left),
+                        ("ACCESS KEY", .left), ("ACCOUNT", .left), ("USER", .left), ("STATE", .left), ("CREATED", .left),
                     ])
                     for key in document.arrayValue ?? [] {
                         table.add([
-                            key.cell("accessKeyId"), key.cell("accountId"), key.cell("state"), key.cell("created"),
+                            key.cell("accessKeyId"), key.cell("accountId"), key.cell("user"), key.cell("state"),
+                            key.cell("created"),
                         ])
                     }
                     return table.text
                 }
-            }
-        }
-
-        private static func accounts(_ chosen: AccountID?, _ session: AdminSession) async throws -> [AccountID] {
-            if let chosen { return [chosen] }
-            return try await session.client.accounts().compactMap {
-                $0["accountId"]?.stringValue.flatMap { AccountID($0) }
             }
         }
     }

@@ -4,6 +4,7 @@ import AdminAPI
 import ArgumentParser
 import CanonicalJSON
 import Foundation
+import VaultClient
 import VaultModel
 
 /// Where the running service's admin socket is, and how results are printed: the options of every operator command.
@@ -58,6 +59,9 @@ struct AdminSession: Sendable {
                 StandardError.write(document.canonicalString() + "\n")
             }
             throw ExitCode(exit(for: error.kind).rawValue)
+        } catch let error as ClientError {
+            ClientSession.report(error, as: options.output)
+            throw ExitCode(ClientExit(error.kind).rawValue)
         }
     }
 
@@ -88,7 +92,14 @@ struct AdminSession: Sendable {
         return VaultLocation(account: try await self.account(account), region: region, name: name)
     }
 
-    private func account(_ text: String?) async throws -> AccountID {
+    /// The chosen account alone, or all.
+    func accounts(_ chosen: AccountID?) async throws -> [AccountID] {
+        if let chosen { return [chosen] }
+        return try await client.accounts().compactMap { $0["accountId"]?.stringValue.flatMap { AccountID($0) } }
+    }
+
+    /// The account that a flag names; it may be left out when there is only one.
+    func account(_ text: String?) async throws -> AccountID {
         if let text { return try AccountArgument.account(text) }
         let accounts = try await client.accounts()
         guard accounts.count == 1, let only = accounts[0]["accountId"]?.stringValue.flatMap({ AccountID($0) }) else {
@@ -108,6 +119,17 @@ enum AccountArgument {
     }
 }
 
+/// Names of users on the command line.
+enum UserArgument {
+    static func user(_ text: String) throws -> UserName {
+        guard let user = UserName(text) else {
+            throw ValidationError(
+                "'\(text)' cannot be the name of a user: 1 to 64 characters out of a-z, A-Z, 0-9 and + = , . @ _ -.")
+        }
+        return user
+    }
+}
+
 extension JSONValue {
     /// A member as a table shows it.
     func cell(_ name: String) -> String {
@@ -117,11 +139,12 @@ extension JSONValue {
 
     /// A new access key as people see it, once.
     var newKeyText: String {
-        """
-        Account     \(cell("accountId"))
-        Access key  \(cell("accessKeyId"))
-        Secret      \(cell("secretAccessKey"))
-        Keep the secret: it is not shown again.
-        """
+        let user = self["user"]?.stringValue.map { "User        \($0)\n" } ?? ""
+        return """
+            Account     \(cell("accountId"))
+            \(user)Access key  \(cell("accessKeyId"))
+            Secret      \(cell("secretAccessKey"))
+            Keep the secret: it is not shown again.
+            """
     }
 }

@@ -92,7 +92,7 @@ struct ClientSession: Sendable {
         }
     }
 
-    private static func report(_ problem: ClientError, as form: OutputForm) {
+    static func report(_ problem: ClientError, as form: OutputForm) {
         switch form {
         case .table:
             StandardError.write("coldvault: \(problem)\n")

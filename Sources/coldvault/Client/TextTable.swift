@@ -37,6 +37,13 @@ struct TextTable {
             String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
     }
 
+    /// As ``printable(_:)`` for text of several lines, which stay apart.
+    static func printableLines(_ text: String) -> String {
+        text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map { line in
+            line.split(separator: "\t", omittingEmptySubsequences: false).map { printable(String($0)) }.joined(separator: "\t")
+        }.joined(separator: "\n")
+    }
+
     /// The members of a document that have a value, one per line.
     static func members(of document: WireDocument) -> String {
         guard case .object(let members) = document.value else { return "" }

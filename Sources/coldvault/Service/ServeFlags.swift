@@ -27,6 +27,10 @@ struct ServeFlags: ParsableArguments {
     var regions: String?
     @Option(help: "Delays before jobs start: expedited=0s,standard=0s,bulk=0s.")
     var retrievalDelay: String?
+    @Option(help: "refuse or queue: what happens to jobs beyond a data retrieval policy.")
+    var retrievalQuotaMode: String?
+    @Option(help: "Monthly allowance of the retrieval policy FreeTier, such as 10GiB.")
+    var freeTierMonthlyBytes: String?
     @Option(help: "How long a finished job's output stays downloadable.")
     var outputRetention: String?
     @Option(help: "How long the bytes of a deleted archive are kept.")
@@ -62,7 +66,8 @@ struct ServeFlags: ParsableArguments {
             (.dataDir, dataDir), (.rootKeyFile, rootKeyFile), (.listen, listen), (.operatorListen, operatorListen),
             (.allowRemoteOperator, allowRemoteOperator ? "true" : nil), (.adminSocket, adminSocket),
             (.tlsCertificate, tlsCertificate), (.tlsPrivateKey, tlsPrivateKey), (.allowPlainHTTP, allowPlainHTTP ? "true" : nil),
-            (.regions, regions), (.retrievalDelay, retrievalDelay), (.outputRetention, outputRetention),
+            (.regions, regions), (.retrievalDelay, retrievalDelay), (.retrievalQuotaMode, retrievalQuotaMode),
+            (.freeTierMonthlyBytes, freeTierMonthlyBytes), (.outputRetention, outputRetention),
             (.deletionGrace, deletionGrace), (.uploadExpiry, uploadExpiry), (.compression, compression), (.outputMode, outputMode),
             (.memoryBudget, memoryBudget), (.maxConnections, maxConnections), (.jobs, jobs), (.minimumBodyRate, minimumBodyRate),
             (.bodyRateGrace, bodyRateGrace), (.bodyStallTimeout, bodyStallTimeout), (.shutdownGrace, shutdownGrace),

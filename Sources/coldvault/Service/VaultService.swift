@@ -110,6 +110,8 @@ extension ServiceConfiguration {
         engine.outputMode = outputMode == .staged ? .staged : .inPlace
         engine.retrievalDelays = RetrievalDelays(
             expedited: retrievalDelay.expedited, standard: retrievalDelay.standard, bulk: retrievalDelay.bulk)
+        engine.retrievalQuotaMode = retrievalQuotaMode == .queue ? .queue : .refuse
+        engine.freeTierMonthlyBytes = UInt64(freeTierMonthlyBytes)
         engine.outputRetention = outputRetention
         engine.deletionGrace = deletionGrace
         engine.uploadExpiry = uploadExpiry
