@@ -6,19 +6,13 @@ import RequestSignature
 import VaultEngine
 import VaultModel
 
-/// Who sent a request, proven.
-struct Caller: Sendable, Hashable {
-    let account: AccountID
-    /// From the credential scope: the namespace of vaults the request is about.
-    let region: Region
-    let accessKeyID: String
-}
-
 /// A request whose signature holds.
 struct AuthenticatedRequest: Sendable {
     let caller: Caller
     /// The path the signature covers.
     let signedPath: String
+    /// Whether the query authenticates it, so that it can be used by who has nothing but the address.
+    let isPresigned: Bool
     /// The body, where it had to be read before the signature could be judged.
     let body: [UInt8]?
     /// What the body must hash to, where the client stated it.
@@ -30,6 +24,7 @@ struct AuthenticatedRequest: Sendable {
         self.checked = checked
         self.body = body
         signedPath = checked.parsed.signedPath
+        isPresigned = checked.parsed.expiresSeconds != nil
         statedBodyHash = checked.parsed.statedPayload?.digest
     }
 
@@ -39,7 +34,7 @@ struct AuthenticatedRequest: Sendable {
 
 /// Judges signatures, before any routing, and as much as possible before the body is read.
 ///
-/// The access key is looked up for each request: disabling a key or an account takes effect with the next one.
+/// The access key is looked up for each request: disabling a key, a user or an account takes effect with the next one.
 struct Authenticator: Sendable {
     let operations: any GlacierOperations
     let verifier: SignatureVerifier
@@ -58,10 +53,10 @@ struct Authenticator: Sendable {
         didIdentify(parsed.accessKeyID)
         let now = SignatureTimestamp(secondsSinceEpoch: clock.now().milliseconds / 1000)
         let checked = try verifier.check(parsed, now: now)
-        // Temporary credentials are never issued, so no session token is one of ours.
-        guard parsed.sessionToken == nil, let credential = try await operations.credential(for: parsed.accessKeyID),
-            credential.isActive, let region = Region(parsed.scope.region)
-        else { throw WireError.unrecognizedClient }
+        let credential = try await operations.credential(for: parsed.accessKeyID, sessionToken: parsed.sessionToken)
+        guard let credential, credential.isActive, let region = Region(parsed.scope.region) else {
+            throw WireError.unrecognizedClient
+        }
         let key = SigningKey(secret: credential.secret, scope: parsed.scope)
         var body: [UInt8]?
         if parsed.statedPayload != nil {
@@ -72,9 +67,11 @@ struct Authenticator: Sendable {
             body = bytes
         }
         return AuthenticatedRequest(
-            caller: Caller(account: credential.account, region: region, accessKeyID: parsed.accessKeyID),
-            checked: checked,
-            body: body)
+            caller: Caller(
+                principal: credential.principal, region: region, accessKeyID: credential.accessKeyID,
+                sessionPolicy: credential.sessionPolicy, sourceAddress: request.peer.address,
+                isSecure: request.peer.isSecure, userAgent: head.headers.first(name: "user-agent")),
+            checked: checked, body: body)
     }
 
     /// The whole body of a request that does not state its hash: its signature covers the hash of what arrives.

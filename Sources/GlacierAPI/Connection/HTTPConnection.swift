@@ -68,13 +68,14 @@ struct HTTPConnection: ServerChildChannel {
     }
 
     private func serve(_ parts: InboundParts, on channel: any Channel) async throws {
+        let peer = Peer(address: channel.remoteAddress?.ipAddress, isSecure: tls != nil)
         while let part = try await head(from: parts, on: channel) {
             guard case .head(let head) = part else { return }
             let body = RequestBody(head: head, parts: parts) {
                 let head = HTTPResponseHead(version: .http1_1, status: .continue)
                 try await channel.writeAndFlush(HTTPServerResponsePart.head(head)).get()
             }
-            let answer = await respond(IncomingRequest(head: head, body: body))
+            let answer = await respond(IncomingRequest(peer: peer, head: head, body: body))
             let isKept = head.isKeepAlive && head.isPersistentVersion && body.canBeDrained(limit: limits.drainBytes)
             try await send(answer, to: head, isLast: !isKept, on: channel)
             guard isKept else { return try await channel.closeFuture.get() }

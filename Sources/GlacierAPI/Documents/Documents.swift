@@ -38,44 +38,6 @@ enum Documents {
             })
         return .object(members)
     }
-
-    /// 21 members, for both kinds of job.
-    static func job(_ job: JobDescription) -> JSONValue {
-        let archive = job.archive
-        return [
-            "Action": .string(archive == nil ? "InventoryRetrieval" : "ArchiveRetrieval"),
-            "ArchiveId": .text(archive?.archiveID),
-            "ArchiveSHA256TreeHash": .text(archive?.archiveTreeHash.hex),
-            "ArchiveSizeInBytes": .count(archive?.archiveBytes),
-            "Completed": .bool(job.status != .inProgress),
-            "CompletionDate": .text(job.completed?.iso8601Milliseconds),
-            "CreationDate": .string(job.created.iso8601Milliseconds),
-            "InventoryRetrievalParameters": job.inventory.map(inventoryParameters) ?? .null,
-            "InventorySizeInBytes": .count(job.inventoryBytes),
-            "JobDescription": .text(job.description),
-            "JobId": .string(job.jobID),
-            "JobOutputPath": .null,
-            "OutputLocation": .null,
-            "RetrievalByteRange": .text(archive?.range.description),
-            "SHA256TreeHash": .text(archive?.rangeTreeHash?.hex),
-            "SNSTopic": .text(job.snsTopic),
-            "SelectParameters": .null,
-            "StatusCode": .string(job.status.rawValue),
-            "StatusMessage": .text(job.statusMessage),
-            "Tier": .text(job.tier?.rawValue),
-            "VaultARN": .string(job.location.arn),
-        ]
-    }
-
-    private static func inventoryParameters(_ parameters: InventoryParameters) -> JSONValue {
-        [
-            "EndDate": .text(parameters.endDateText),
-            "Format": .string(parameters.format.rawValue),
-            "Limit": .text(parameters.limit.map { String($0) }),
-            "Marker": .text(parameters.marker),
-            "StartDate": .text(parameters.startDateText),
-        ]
-    }
 }
 
 extension JSONValue {

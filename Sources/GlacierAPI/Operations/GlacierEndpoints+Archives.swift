@@ -24,7 +24,8 @@ extension GlacierEndpoints {
     }
 
     func deleteArchive(_ request: OperationRequest) async throws -> Answer {
-        try await operations.deleteArchive(try request.location(), archiveID: request.route.identifier)
+        try await operations.deleteArchive(
+            request.caller, try request.location(), archiveID: request.route.identifier)
         return .noContent()
     }
 

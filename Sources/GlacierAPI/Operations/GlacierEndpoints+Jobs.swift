@@ -9,13 +9,14 @@ import VaultModel
 extension GlacierEndpoints {
     func initiateJob(_ request: OperationRequest) async throws -> Answer {
         let location = try request.location()
-        let jobID = try await operations.initiateJob(location, try JobParameters.parse(request.wholeBody))
+        guard let job = request.job else { throw WireError.missing("Job Parameters") }
+        let jobID = try await operations.initiateJob(location, try job.get())
         return .accepted(
             .accepted, [("Location", "\(request.path(of: location))/jobs/\(jobID)"), ("x-amz-job-id", jobID)])
     }
 
     func describeJob(_ request: OperationRequest) async throws -> Answer {
-        .json(Documents.job(try await operations.describeJob(try request.location(), jobID: request.route.identifier)))
+        .json(try await operations.describeJob(try request.location(), jobID: request.route.identifier).document)
     }
 
     func listJobs(_ request: OperationRequest) async throws -> Answer {
@@ -38,7 +39,7 @@ extension GlacierEndpoints {
         let page = try await operations.listJobs(
             location, status: status, completed: completed, marker: target.parameter("marker"),
             limit: try target.pageLimit(maximum: Limits.jobsPerPage))
-        return .json(["JobList": .array(page.jobs.map(Documents.job)), "Marker": .text(page.next)])
+        return .json(["JobList": .array(page.jobs.map(\.document)), "Marker": .text(page.next)])
     }
 
     func getJobOutput(_ request: OperationRequest) async throws -> Answer {

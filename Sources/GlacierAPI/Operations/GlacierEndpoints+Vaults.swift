@@ -7,14 +7,7 @@ import VaultModel
 
 extension GlacierEndpoints {
     func createVault(_ request: OperationRequest) async throws -> Answer {
-        guard let name = VaultName(request.route.vault) else {
-            throw WireError.invalid(
-                "vault name", PrintableText.excerpt(request.route.vault),
-                because:
-                    "It must have 1 to 255 characters out of A-Z, a-z, 0-9, '_', '-' and '.', and not be '.' or '..'."
-            )
-        }
-        let location = VaultLocation(account: request.caller.account, region: request.caller.region, name: name)
+        let location = try request.location()
         try await operations.createVault(location)
         return .accepted(.created, [("Location", request.path(of: location))])
     }
@@ -30,17 +23,18 @@ extension GlacierEndpoints {
 
     func listVaults(_ request: OperationRequest) async throws -> Answer {
         let limit = try request.target.pageLimit(maximum: Limits.vaultsPerPage)
-        let caller = request.caller
         let page = try await operations.listVaults(
-            account: caller.account, region: caller.region, from: try firstVault(request), limit: limit)
-        let next = page.next.map { VaultLocation(account: caller.account, region: caller.region, name: $0).arn }
+            account: request.account, region: request.caller.region, from: try firstVault(request), limit: limit)
+        let next = page.next.map {
+            VaultLocation(account: request.account, region: request.caller.region, name: $0).arn
+        }
         return .json(["Marker": .text(next), "VaultList": .array(page.vaults.map(Documents.vault))])
     }
 
     /// The marker is the ARN of the page's first vault.
     private func firstVault(_ request: OperationRequest) throws(WireError) -> VaultName? {
         guard let marker = request.target.parameter("marker") else { return nil }
-        let prefix = "arn:aws:glacier:\(request.caller.region):\(request.caller.account):vaults/"
+        let prefix = "arn:aws:glacier:\(request.caller.region):\(request.account):vaults/"
         guard marker.hasPrefix(prefix), let name = VaultName(String(marker.dropFirst(prefix.count))) else {
             throw .invalid("marker", PrintableText.excerpt(marker), because: "Send the Marker of the previous page.")
         }

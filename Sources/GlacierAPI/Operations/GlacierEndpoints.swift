@@ -1,44 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CanonicalJSON
-import Cryptography
 import NIOHTTP1
-import VaultEngine
 import VaultModel
-
-/// A request that is authenticated and routed: what an operation needs to do its work.
-struct OperationRequest: Sendable {
-    let caller: Caller
-    let route: Route
-    let target: RequestTarget
-    let headers: RequestHeaders
-    /// Nil without Content-Length.
-    let contentLength: UInt64?
-    /// The whole body; empty for the two operations that stream theirs.
-    let wholeBody: [UInt8]
-    let stream: RequestBody
-    /// `x-amz-content-sha256`, already part of the verified signature; nil when the client did not state it.
-    let statedBodyHash: SHA256Digest?
-
-    /// The vault the path names.
-    /// - Throws: the service's answer to a vault that cannot exist, with the name as given.
-    func location() throws(WireError) -> VaultLocation {
-        guard let name = VaultName(route.vault) else {
-            throw WireError(404, "ResourceNotFoundException", "Vault not found for ARN: \(route.vault)")
-        }
-        return VaultLocation(account: caller.account, region: caller.region, name: name)
-    }
-
-    /// `/<account>/vaults/<vault>`, always with the real account number.
-    func path(of location: VaultLocation) -> String { "/\(location.account)/vaults/\(location.name)" }
-}
 
 /// The operations: syntax is judged here, state by the engine.
 struct GlacierEndpoints: Sendable {
     let operations: any GlacierOperations
 
     func answer(_ request: OperationRequest) async throws -> Answer {
-        switch request.route.operation {
+        switch request.route.action {
         case .createVault: try await createVault(request)
         case .describeVault: try await describeVault(request)
         case .deleteVault: try await deleteVault(request)
@@ -55,6 +26,23 @@ struct GlacierEndpoints: Sendable {
         case .describeJob: try await describeJob(request)
         case .listJobs: try await listJobs(request)
         case .getJobOutput: try await getJobOutput(request)
+        case .setVaultNotifications: try await setVaultNotifications(request)
+        case .getVaultNotifications: try await getVaultNotifications(request)
+        case .deleteVaultNotifications: try await deleteVaultNotifications(request)
+        case .setVaultAccessPolicy: try await setVaultAccessPolicy(request)
+        case .getVaultAccessPolicy: try await getVaultAccessPolicy(request)
+        case .deleteVaultAccessPolicy: try await deleteVaultAccessPolicy(request)
+        case .initiateVaultLock: try await initiateVaultLock(request)
+        case .completeVaultLock: try await completeVaultLock(request)
+        case .abortVaultLock: try await abortVaultLock(request)
+        case .getVaultLock: try await getVaultLock(request)
+        case .addTagsToVault: try await addTags(request)
+        case .removeTagsFromVault: try await removeTags(request)
+        case .listTagsForVault: try await listTags(request)
+        case .setDataRetrievalPolicy: try await setDataRetrievalPolicy(request)
+        case .getDataRetrievalPolicy: try await getDataRetrievalPolicy(request)
+        case .purchaseProvisionedCapacity: try await purchaseProvisionedCapacity(request)
+        case .listProvisionedCapacity: try await listProvisionedCapacity(request)
         }
     }
 }

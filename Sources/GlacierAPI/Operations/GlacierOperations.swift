@@ -7,8 +7,16 @@ import VaultModel
 
 /// What the wire needs of the engine; laws and durability are those of ``VaultEngine``. The second conformance is the
 /// tests' double.
+///
+/// Every method but the first three acts without asking: ``GlacierResponder`` asks ``authorize(_:_:on:)`` before.
 protocol GlacierOperations: Sendable {
-    func credential(for accessKeyID: String) async throws(VaultError) -> Credential?
+    func credential(for accessKeyID: String, sessionToken: String?) async throws(VaultError) -> Credential?
+    /// - Throws: `.accessDenied` with the text for the caller.
+    func authorize(
+        _ caller: Caller, _ action: VaultAction, on target: AccessTarget
+    ) async throws(VaultError) -> AccessGrant
+    /// Asks and deletes in one step, since a lock's answer depends on the time of the deletion.
+    func deleteArchive(_ caller: Caller, _ location: VaultLocation, archiveID: String) async throws(VaultError)
 
     func createVault(_ location: VaultLocation) async throws(VaultError)
     func describeVault(_ location: VaultLocation) async throws(VaultError) -> VaultDescription
@@ -19,7 +27,6 @@ protocol GlacierOperations: Sendable {
     func uploadArchive<Body: AsyncSequence & Sendable>(
         _ request: UploadArchiveRequest, body: Body
     ) async throws(VaultError) -> StoredArchive where Body.Element == ByteBuffer
-    func deleteArchive(_ location: VaultLocation, archiveID: String) async throws(VaultError)
 
     func initiateUpload(_ location: VaultLocation, partBytes: UInt64, description: String) async throws(VaultError)
         -> String
@@ -40,6 +47,27 @@ protocol GlacierOperations: Sendable {
         _ location: VaultLocation, status: JobDescription.Status?, completed: Bool?, marker: String?, limit: Int
     ) async throws(VaultError) -> JobPage
     func openOutput(_ location: VaultLocation, jobID: String, range: OutputRange) async throws(VaultError) -> JobOutput
+
+    func setVaultNotifications(_ location: VaultLocation, _ notifications: VaultNotifications) async throws(VaultError)
+    func vaultNotifications(_ location: VaultLocation) async throws(VaultError) -> VaultNotifications
+    func deleteVaultNotifications(_ location: VaultLocation) async throws(VaultError)
+    func setVaultAccessPolicy(_ location: VaultLocation, _ policy: String) async throws(VaultError)
+    func vaultAccessPolicy(_ location: VaultLocation) async throws(VaultError) -> String
+    func deleteVaultAccessPolicy(_ location: VaultLocation) async throws(VaultError)
+    func initiateVaultLock(_ location: VaultLocation, policy: String) async throws(VaultError) -> String
+    func completeVaultLock(_ location: VaultLocation, lockID: String) async throws(VaultError)
+    func abortVaultLock(_ location: VaultLocation) async throws(VaultError)
+    func vaultLock(_ location: VaultLocation) async throws(VaultError) -> VaultLock
+    func addTags(_ location: VaultLocation, _ tags: [String: String]) async throws(VaultError)
+    func removeTags(_ location: VaultLocation, _ keys: [String]) async throws(VaultError)
+    func tags(_ location: VaultLocation) async throws(VaultError) -> [String: String]
+
+    func setDataRetrievalPolicy(
+        _ account: AccountID, _ region: Region, _ policy: DataRetrievalPolicy
+    ) async throws(VaultError)
+    func dataRetrievalPolicy(_ account: AccountID, _ region: Region) async throws(VaultError) -> DataRetrievalPolicy
+    func purchaseProvisionedCapacity(_ account: AccountID, _ region: Region) async throws(VaultError) -> String
+    func provisionedCapacity(_ account: AccountID, _ region: Region) async throws(VaultError) -> [CapacityUnit]
 }
 
 extension VaultEngine: GlacierOperations {}

@@ -4,12 +4,15 @@ import CanonicalJSON
 import Cryptography
 import NIOCore
 import NIOHTTP1
+import VaultEngine
 import VaultModel
 
-/// Answers one request: authenticate ▶ version ▶ route ▶ account ▶ operation. Every failure on the way is an answer.
+/// Answers one request: authenticate ▶ version ▶ route ▶ account ▶ authorise ▶ operation. Every failure on the way is an
+/// answer.
 ///
-/// Authentication comes before routing, so that a stranger learns nothing about what exists; syntax comes before state;
-/// and everything that can be judged from the head is judged before the first byte of a streamed body is asked for.
+/// Authentication comes before routing, so that a stranger learns nothing about what exists; permission comes before
+/// everything else about the request, for the same reason; syntax comes before state; and everything that can be judged
+/// from the head is judged before the first byte of a streamed body is asked for.
 struct GlacierResponder: Sendable {
     let authenticator: Authenticator
     let endpoints: GlacierEndpoints
@@ -44,34 +47,53 @@ struct GlacierResponder: Sendable {
     private func answered(_ request: IncomingRequest, _ record: inout RequestRecord) async throws -> Answer {
         let authenticated = try await authenticator.authenticate(request) { record.accessKeyID = $0 }
         let caller = authenticated.caller
-        record.account = caller.account
+        record.principal = caller.principal
         let headers = RequestHeaders(request.head.headers)
-        guard let version = try headers.optional("x-amz-glacier-version") else {
-            throw WireError.missing("API version")
-        }
-        guard version == Self.version else {
-            throw WireError.invalid(
-                "x-amz-glacier-version", PrintableText.excerpt(version), because: "It must be \(Self.version).")
-        }
+        try checkVersion(headers, isPresigned: authenticated.isPresigned)
         let target = RequestTarget(path: authenticated.signedPath, target: request.head.uri)
-        let route = try Route(method: request.head.method.rawValue, segments: target.segments)
-        record.operation = route.operation
-        guard route.account == "-" || route.account == caller.account.digits else {
+        let route = try Route(method: request.head.method.rawValue, target: target)
+        record.action = route.action
+        guard let account = route.account == "-" ? caller.principal.account : AccountID(route.account) else {
             throw WireError.foreignAccount(PrintableText.excerpt(route.account))
         }
-        let body = try await wholeBody(request, authenticated, streams: route.operation.streamsBody)
-        return try await endpoints.answer(
-            OperationRequest(
-                caller: caller, route: route, target: target, headers: headers,
-                contentLength: request.body.declaredBytes,
-                wholeBody: body, stream: request.body, statedBodyHash: authenticated.statedBodyHash))
+        var operation = OperationRequest(
+            caller: caller, route: route, account: account, target: target, headers: headers,
+            contentLength: request.body.declaredBytes, stream: request.body,
+            statedBodyHash: authenticated.statedBodyHash)
+        if route.action == .initiateJob {
+            // The one operation whose permission may depend on its body: an archive's age may matter.
+            let body = try await wholeBody(of: request, authenticated)
+            operation.job = Result { () throws(WireError) in try JobParameters.parse(body) }
+            try await authorize(operation)
+        } else {
+            try await authorize(operation)
+            if !route.action.streamsBody { operation.wholeBody = try await wholeBody(of: request, authenticated) }
+        }
+        return try await endpoints.answer(operation)
+    }
+
+    /// A presigned request need not carry the header: whoever was handed no more than an address can use it.
+    private func checkVersion(_ headers: RequestHeaders, isPresigned: Bool) throws(WireError) {
+        guard let version = try headers.optional("x-amz-glacier-version") else {
+            if isPresigned { return }
+            throw .missing("API version")
+        }
+        guard version == Self.version else {
+            throw .invalid(
+                "x-amz-glacier-version", PrintableText.excerpt(version), because: "It must be \(Self.version).")
+        }
+    }
+
+    /// The one place where permission is asked; DeleteArchive alone asks while it deletes.
+    private func authorize(_ request: OperationRequest) async throws {
+        guard let target = try request.accessTarget() else { return }
+        _ = try await endpoints.operations.authorize(request.caller, request.route.action, on: target)
     }
 
     /// The body of an operation that does not stream it, compared with the hash that the signature covers.
     private func wholeBody(
-        _ request: IncomingRequest, _ authenticated: AuthenticatedRequest, streams: Bool
+        of request: IncomingRequest, _ authenticated: AuthenticatedRequest
     ) async throws -> [UInt8] {
-        if streams { return [] }
         if let body = authenticated.body { return body }
         let body = try await allowance.collect(request.body)
         try authenticated.verify(body: body)

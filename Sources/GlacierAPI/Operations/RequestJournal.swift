@@ -12,10 +12,10 @@ struct RequestRecord: Sendable {
     let id: String
     let method: String
     let started: NIODeadline
-    /// As claimed; proven only when `account` is known.
+    /// As claimed; proven only when `principal` is known.
     var accessKeyID: String?
-    var account: AccountID?
-    var operation: GlacierOperation?
+    var principal: Principal?
+    var action: VaultAction?
     var failure: (any Error)?
 
     init(id: String, method: String, started: NIODeadline) {
@@ -48,7 +48,7 @@ final class RequestJournal: Sendable {
 
     func enter(_ record: RequestRecord, status: HTTPResponseStatus, receivedBytes: UInt64, sent: SentAnswer) {
         let duration = NIODeadline.now() - record.started
-        let operation = record.operation?.rawValue ?? "Unknown"
+        let operation = record.action?.rawValue ?? "Unknown"
         count(operation, status: status, duration: duration, received: receivedBytes, sent: sent.bodyBytes)
         log(record, operation, status: status, duration: duration, received: receivedBytes, sent: sent)
     }
@@ -92,7 +92,10 @@ final class RequestJournal: Sendable {
             "receivedBytes": "\(received)", "sentBytes": "\(sent.bodyBytes)",
             "durationMilliseconds": "\(duration.nanoseconds / 1_000_000)",
         ]
-        if let account = record.account { metadata["account"] = "\(account)" }
+        if let principal = record.principal {
+            metadata["account"] = "\(principal.account)"
+            metadata["principal"] = "\(principal)"
+        }
         // What a request claims is not proven: a client that mixes up id and secret must not find its secret in our log.
         if let key = record.accessKeyID, key.utf8.count == Limits.accessKeyCharacters,
             key.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) })
@@ -105,8 +108,11 @@ final class RequestJournal: Sendable {
             metadata["code"] = "\(wire.code)"
             level = Self.level(of: failure)
             // The operator sees the chain; a client's mistakes are described by their code alone, since texts may quote
-            // the request.
+            // the request. Why something was denied is the operator's to know, too: who, what, and what decided.
             if level != .info { metadata["error"] = "\(failure)" }
+            if let denial = failure as? VaultError, denial.code == .accessDenied {
+                metadata["reason"] = "\(denial.cause.map { "\($0)" } ?? denial.message)"
+            }
         }
         guard let cut = sent.failure else {
             logger.log(level: level, "A request was answered.", metadata: metadata)
