@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Fuzzes the parsers of what strangers send.
+#
+#   Tests/Fuzz/run.sh SECONDS [TARGET…]     each target that long; all targets when none is named
+#
+# Builds with swiftc and libFuzzer into FUZZ_BUILD (default: .build-fuzz beside the sources, git-ignored). Corpora are in
+# Tests/Fuzz/Corpus/TARGET: read, never written. Finds and new inputs go to FUZZ_BUILD/found/TARGET and
+# FUZZ_BUILD/corpus/TARGET; an input worth keeping is copied into the corpus by hand. Exits 1 when a target failed.
+set -eu
+
+seconds=${1:?usage: run.sh SECONDS [TARGET…]}
+shift
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=${FUZZ_BUILD:-$root/.build-fuzz}
+mkdir -p "$build"
+
+all="policy decision authorization request json timestamp identifier names range"
+[ $# -gt 0 ] || set -- $all
+
+flags="-O -wmo -swift-version 6 -parse-as-library -sanitize=fuzzer -I $build
+  -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility
+  -enable-upcoming-feature InternalImportsByDefault -enable-upcoming-feature NonisolatedNonsendingByDefault"
+maps="-Xcc -fmodule-map-file=$root/Sources/CLibcrypto/module.modulemap -Xcc -fmodule-map-file=$build/lanes.modulemap"
+
+printf 'module CSHA256Lanes { header "%s" export * }\n' "$root/Sources/CSHA256Lanes/include/CSHA256Lanes.h" > "$build/lanes.modulemap"
+clang -O2 -c -I "$root/Sources/CSHA256Lanes/include" "$root/Sources/CSHA256Lanes/sha256_lanes.c" -o "$build/lanes.o"
+
+objects="$build/lanes.o"
+for module in CanonicalJSON Cryptography TreeHash VaultModel RequestSignature AccessPolicy; do
+    object="$build/$module.o"
+    objects="$objects $object"
+    if [ ! -e "$object" ] || [ -n "$(find -L "$root/Sources/$module" -name '*.swift' -newer "$object" | head -n 1)" ]; then
+        echo "compiling $module"
+        # shellcheck disable=SC2086,SC2046
+        swiftc $flags $maps -module-name "$module" -emit-module -emit-module-path "$build/$module.swiftmodule" \
+            -c -o "$object" $(find -L "$root/Sources/$module" -name '*.swift')
+    fi
+done
+# shellcheck disable=SC2086
+swiftc $flags $maps -module-name FuzzTargets -o "$build/fuzz" "$root/Tests/Fuzz/FuzzTargets.swift" $objects -lcrypto
+
+failed=0
+for target in "$@"; do
+    mkdir -p "$build/corpus/$target" "$build/found/$target"
+    log="$build/$target.log"
+    # libFuzzer passes over options that begin with two dashes.
+    status=0
+    "$build/fuzz" "--target=$target" -max_total_time="$seconds" -max_len=24576 -timeout=10 -rss_limit_mb=1024 \
+        -artifact_prefix="$build/found/$target/" -print_final_stats=1 -dict="$root/Tests/Fuzz/words.dict" \
+        "$build/corpus/$target" "$root/Tests/Fuzz/Corpus/$target" > "$log" 2>&1 || status=$?
+    executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    if [ "$status" -eq 0 ]; then
+        echo "$target: ${executions:-0} executions, nothing found"
+    else
+        failed=1
+        echo "$target: FAILED after ${executions:-?} executions; see $log and $build/found/$target"
+        grep -E 'ERROR|SUMMARY|Fatal error|Precondition' "$log" | head -n 5
+    fi
+done
+exit "$failed"
