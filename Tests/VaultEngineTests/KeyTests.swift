@@ -49,7 +49,8 @@ import VaultModel
                 #expect(report == RotationReport(newVersion: version, rewrappedVaultKeys: 3, resealedAccounts: 1))
                 let listing = try await vault.engine.listKeys()
                 #expect(listing.master.map(\.version) == Array(1...version))
-                #expect(listing.master.map(\.references) == [UInt64](repeating: 0, count: Int(version) - 1) + [4])
+                // Three vault keys, the account and its access key.
+                #expect(listing.master.map(\.references) == [UInt64](repeating: 0, count: Int(version) - 1) + [5])
                 #expect(listing.master.map(\.isCurrent) == [Bool](repeating: false, count: Int(version) - 1) + [true])
                 #expect(listing.master.allSatisfy { $0.slots.count == 2 })
                 #expect(listing.vaults.allSatisfy { $0.masterVersion == version })
@@ -87,10 +88,10 @@ import VaultModel
             _ = try await vault.engine.createAccount(nil)
             _ = try await vault.keyring.addMaster(now: vault.clock.now())
             let fresh = try await vault.anotherEngine()
-            #expect(try await fresh.listKeys().master.map(\.references) == [2, 0])
+            #expect(try await fresh.listKeys().master.map(\.references) == [3, 0])
             try await vault.running([fresh]) {
                 try await vault.until("the end of the rotation") {
-                    try await fresh.listKeys().master.map(\.references) == [0, 2]
+                    try await fresh.listKeys().master.map(\.references) == [0, 3]
                 }
             }
             try await expectReadable(vault, [(stored.archiveID, bytes)])
