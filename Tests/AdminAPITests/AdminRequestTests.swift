@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CanonicalJSON
+import Messaging
 import Testing
+import VaultEngine
 import VaultModel
 
 @testable import AdminAPI
@@ -9,14 +11,43 @@ import VaultModel
 struct AdminRequestTests {
     static let account = AccountID("123456789012")!
     static let vault = VaultLocation(account: account, region: Region("us-east-1")!, name: VaultName("photos")!)
+    static let user = UserName("anna@example.org")!
+    static let topic = TopicARN("arn:aws:sns:us-east-1:123456789012:ready")!
+    static let message = MessageUID(hex: "00112233445566778899aabbccddeeff")!
+    static let question = AccessQuestion(
+        principal: Principal(account: account, user: user), action: .deleteArchive, target: .archive(vault, id: "A-_1"),
+        sessionPolicy: "{}", sourceAddress: "192.0.2.7", isSecure: false, userAgent: "boto3")
+
     static let all: [AdminRequest] = [
         .createAccount(nil), .createAccount(account), .listAccounts(after: nil), .listAccounts(after: account),
-        .setAccount(account, active: true), .setAccount(account, active: false), .createAccessKey(account),
-        .listAccessKeys(account),
-        .setAccessKey("AKIA", active: false), .deleteAccessKey("AKIA"), .listKeys, .rotateMasterKey,
-        .rotateVaultKey(vault),
-        .createBackup(directory: "/backup"), .setVaultCompression(vault, "lz4"), .setVaultCompression(vault, nil),
+        .setAccount(account, active: true), .setAccount(account, active: false),
+        .createAccessKey(account, user: nil), .createAccessKey(account, user: user), .listAccessKeys(account),
+        .setAccessKey("AKIA", active: false), .deleteAccessKey("AKIA"),
+        .createUser(account, user), .listUsers(account), .setUser(account, user, active: true),
+        .setUser(account, user, active: false), .deleteUser(account, user),
+        .putUserPolicy(account, user, name: "reader", document: "{\n  \"Version\": \"2012-10-17\"\n}\u{7f}ü"),
+        .deleteUserPolicy(account, user, name: "reader"), .listUserPolicies(account, user),
+        .createSession(SessionOrder(principal: Principal(account: account), seconds: 3600)),
+        .createSession(SessionOrder(principal: Principal(account: account, user: user), seconds: 900, policy: "{}")),
+        .simulate(question),
+        .simulate(
+            AccessQuestion(principal: Principal(account: account), action: .describeVault, target: .vault(vault))),
+        .simulate(
+            AccessQuestion(
+                principal: Principal(account: account), action: .listVaults,
+                target: .account(account, Region("us-east-1")!))),
+        .createTopic(topic, .webhook(url: "https://example.net/hook")), .createTopic(topic, .directory(path: "/spool")),
+        .createTopic(topic, .command(arguments: ["/bin/notify", "", "-x"])), .listTopics(account), .deleteTopic(topic),
+        .testTopic(topic), .listMessages(account, .dead, after: nil), .listMessages(account, .waiting, after: message),
+        .resendMessage(message), .dropMessage(message),
+        .listKeys, .rotateMasterKey, .rotateVaultKey(vault), .createBackup(directory: "/backup"),
+        .setVaultCompression(vault, "lz4"), .setVaultCompression(vault, nil), .clockStatus, .confirmClock,
     ]
+
+    @Test func theListHoldsEveryVerb() {
+        // A new case of the enumeration belongs into `all`; the compiler cannot say so, the count can.
+        #expect(Set(Self.all.map(\.verb)).count == 30)
+    }
 
     @Test(arguments: all)
     func whatOneEndWritesTheOtherReads(request: AdminRequest) throws {
@@ -36,9 +67,47 @@ struct AdminRequestTests {
             "set-vault-compression",
             #"{"accountId":"123456789012","region":"us-east-1","vault":"v","compression":"zip"}"#
         ),
+        ("create-user", #"{"accountId":"123456789012"}"#), ("create-user", #"{"accountId":"123456789012","user":"a b"}"#),
+        ("create-user", #"{"accountId":"123456789012","user":""}"#), ("list-users", "{}"),
+        ("set-user", #"{"accountId":"123456789012","user":"a"}"#), ("delete-user", #"{"user":"a"}"#),
+        ("create-access-key", #"{"accountId":"123456789012","user":"a/b"}"#),
+        ("put-user-policy", #"{"accountId":"123456789012","user":"a","name":"p"}"#),
+        ("put-user-policy", #"{"accountId":"123456789012","user":"a","name":"p","document":{}}"#),
+        ("delete-user-policy", #"{"accountId":"123456789012","user":"a"}"#),
+        ("create-session", #"{"accountId":"123456789012"}"#),
+        ("create-session", #"{"accountId":"123456789012","seconds":0}"#),
+        ("create-session", #"{"accountId":"123456789012","seconds":1.5}"#),
+        ("simulate", "{}"),
+        ("simulate", simulation(action: "Fly", target: #"{"accountId":"123456789012","region":"us-east-1"}"#)),
+        ("simulate", simulation(action: "DeleteVault", target: #"{"accountId":"123456789012"}"#)),
+        ("simulate", simulation(action: "DeleteVault", target: #""photos""#)),
+        ("create-topic", #"{"topic":"arn:aws:sns:us-east-1:123456789012:ready"}"#),
+        ("create-topic", #"{"topic":"ready","target":{"webhook":"http://x"}}"#),
+        ("create-topic", #"{"topic":"arn:aws:sns:us-east-1:123456789012:ready","target":{}}"#),
+        (
+            "create-topic",
+            #"{"topic":"arn:aws:sns:us-east-1:123456789012:ready","target":{"webhook":"http://x","directory":"/x"}}"#
+        ),
+        ("create-topic", #"{"topic":"arn:aws:sns:us-east-1:123456789012:ready","target":{"command":[]}}"#),
+        ("create-topic", #"{"topic":"arn:aws:sns:us-east-1:123456789012:ready","target":{"command":["/x",1]}}"#),
+        ("delete-topic", "{}"), ("list-messages", #"{"accountId":"123456789012"}"#),
+        ("list-messages", #"{"accountId":"123456789012","state":"asleep"}"#),
+        ("list-messages", #"{"accountId":"123456789012","state":"dead","after":"xyz"}"#),
+        ("resend-message", "{}"), ("drop-message", #"{"messageId":"00112233"}"#),
     ])
     func anythingElseIsRefused(verb: String, body: String) {
         #expect(throws: VaultError.self) { try AdminRequest(verb: verb, body: JSONParser.parse(Array(body.utf8))) }
+    }
+
+    private static func simulation(action: String, target: String) -> String {
+        #"{"action":"\#(action)","principal":{"accountId":"123456789012"},"secure":true,"target":\#(target)}"#
+    }
+
+    @Test func aPolicyOfTheGreatestLengthFitsIntoARequest() {
+        // Every byte of it escaped as \u001f is longer than any policy can be spelled.
+        let document = String(repeating: "\u{1f}", count: Limits.maxVaultPolicyBytes)
+        let request = AdminRequest.putUserPolicy(Self.account, Self.user, name: "p", document: document)
+        #expect(request.body.canonicalBytes().count <= AdminRequest.maxBodyBytes)
     }
 
     @Test func everyEngineErrorHasAStatus() {

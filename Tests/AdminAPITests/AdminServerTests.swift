@@ -20,7 +20,7 @@ import VaultModel
 /// Both ends of the socket, and the operator's listener, for real.
 @Suite(.timeLimit(.minutes(1)))
 struct AdminServerTests {
-    private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     /// Runs `service` around `body`; `ready` is what the service says when it listens.
     private static func running<Ready: Sendable>(
@@ -42,7 +42,7 @@ struct AdminServerTests {
         }
     }
 
-    private static func admin(
+    static func admin(
         _ operations: FakeAdminOperations, leftOver: Bool = false,
         _ body: @escaping @Sendable (AdminClient, String) async throws -> Void
     ) async throws {
@@ -77,11 +77,13 @@ struct AdminServerTests {
             let created = try await client.send(.createAccount(AdminRequestTests.account))
             #expect(
                 created.canonicalString()
-                    == #"{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","accountId":"123456789012","secretAccessKey":"secret"}"#)
+                    == #"{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","accountId":"123456789012","secretAccessKey":"secret","user":null}"#
+            )
             let keys = try await client.send(.listAccessKeys(AdminRequestTests.account))
             #expect(
                 keys.canonicalString()
-                    == #"[{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","accountId":"123456789012","created":"2013-03-20T17:03:43.221Z","state":"disabled"}]"#
+                    == #"[{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","accountId":"123456789012","created":"2013-03-20T17:03:43.221Z","state":"disabled","user":null},"#
+                    + #"{"accessKeyId":"AKIAI44QH8DHBEXAMPLE","accountId":"123456789012","created":"2013-03-20T17:03:43.221Z","state":"active","user":"anna@example.org"}]"#
             )
             let listing = try await client.send(.listKeys)
             #expect(listing["masterKeys"]?[0]?["version"] == 2 && listing["vaultKeys"]?[0]?["vault"] == "photos")
@@ -108,7 +110,7 @@ struct AdminServerTests {
             }
             let absent = await kind(.setAccount(AdminRequestTests.account, active: false))
             #expect(absent?.kind == .notFound && absent?.message == "There is no account 123456789012.")
-            #expect(await kind(.createAccessKey(AdminRequestTests.account))?.kind == .refused)
+            #expect(await kind(.createAccessKey(AdminRequestTests.account, user: nil))?.kind == .refused)
             #expect(await kind(.rotateMasterKey)?.kind == .failed)
         }
     }

@@ -16,7 +16,7 @@ final class FakeAdminOperations: AdminOperations {
         accounts = (0..<accountCount).compactMap { AccountID(String(100_000_000_000 + $0)) }
     }
 
-    private func note(_ call: String) { calls.withLock { $0.append(call) } }
+    func note(_ call: String) { calls.withLock { $0.append(call) } }
 
     func createAccount(_ id: AccountID?) async throws(VaultError) -> NewAccessKey {
         note("createAccount \(id?.digits ?? "-")")
@@ -33,14 +33,18 @@ final class FakeAdminOperations: AdminOperations {
         note("setAccount \(id) \(active)")
         guard accounts.contains(id) else { throw VaultError(.notFound, "There is no account \(id).") }
     }
-    func createAccessKey(_ account: AccountID) async throws(VaultError) -> NewAccessKey {
-        note("createAccessKey \(account)")
-        throw VaultError(.limitExceeded, "The account has 100 access keys.")
+    func createAccessKey(_ account: AccountID, user: UserName?) async throws(VaultError) -> NewAccessKey {
+        note("createAccessKey \(account) \(user?.text ?? "-")")
+        guard user != nil else { throw VaultError(.limitExceeded, "The account has 100 access keys.") }
+        return NewAccessKey(account: account, accessKeyID: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "secret")
     }
     func listAccessKeys(_ account: AccountID) async throws(VaultError) -> [AccessKeyDescription] {
         [
             AccessKeyDescription(
-                accessKeyID: "AKIAIOSFODNN7EXAMPLE", account: account, isActive: false, created: Self.moment)
+                accessKeyID: "AKIAIOSFODNN7EXAMPLE", account: account, isActive: false, created: Self.moment),
+            AccessKeyDescription(
+                accessKeyID: "AKIAI44QH8DHBEXAMPLE", account: account, user: AdminRequestTests.user, isActive: true,
+                created: Self.moment),
         ]
     }
     func setAccessKey(_ id: String, active: Bool) async throws(VaultError) { note("setAccessKey \(id) \(active)") }

@@ -97,6 +97,8 @@ struct LoadTests {
             bodyStallTimeout: 6s
             shutdownGrace: 1m
             spaceReserve: 1024
+            retrievalQuotaMode: queue
+            freeTierMonthlyBytes: 5GiB
             logLevel: trace
             """, to: name)
         let configuration = try ServiceConfiguration.load(flags: [:], environment: [:], filePath: file)
@@ -105,7 +107,7 @@ struct LoadTests {
             adminSocket: "/run/coldvault.sock", tls: .init(certificate: certificate, privateKey: certificate),
             allowPlainHTTP: true, regions: ["eu-west-1", "us-east-1"],
             retrievalDelay: RetrievalDelay(expedited: .seconds(1), standard: .seconds(2), bulk: .seconds(3)),
-            outputRetention: .seconds(1), deletionGrace: .zero, uploadExpiry: .seconds(86_400), compression: .none,
+            retrievalQuotaMode: .queue, freeTierMonthlyBytes: 5 << 30, outputRetention: .seconds(1), deletionGrace: .zero, uploadExpiry: .seconds(86_400), compression: .none,
             outputMode: .staged, memoryBudgetBytes: 50_331_648, maxConnections: 7, jobs: 64, minimumBodyRate: 0,
             bodyRateGrace: .seconds(5), bodyStallTimeout: .seconds(6), shutdownGrace: .seconds(60),
             spaceReserveBytes: 1024,
