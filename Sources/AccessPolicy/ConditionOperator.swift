@@ -56,6 +56,9 @@ struct ConditionOperator: Hashable, Sendable {
         self.isNegated = isNegated
     }
 
+    /// Every operator, without what may be added to it.
+    static var names: [String] { byName.keys.sorted() }
+
     private static let byName: [String: (Comparison, Bool)] = [
         "StringEquals": (.stringEquals, false), "StringNotEquals": (.stringEquals, true),
         "StringEqualsIgnoreCase": (.stringEqualsIgnoreCase, false), "StringNotEqualsIgnoreCase": (.stringEqualsIgnoreCase, true),

@@ -170,7 +170,7 @@ extension PatternTemplate {
             let parts = variable.split(separator: ",", maxSplits: 1, omittingEmptySubsequences: false)
             let name = String(String.UnicodeScalarView(parts[0]))
             guard let key = ConditionKey(name: name) else {
-                throw TemplateError(reason: "there is no policy variable '\(name)'")
+                throw TemplateError(reason: "there is no policy variable '\(excerpt(name))'")
             }
             guard parts.count == 2 else { return append(.variable(key, fallback: nil)) }
             let quoted = parts[1].drop { $0 == " " }

@@ -113,25 +113,25 @@ struct PolicyCondition: Hashable, Sendable {
         case .stringEqualsIgnoreCase: return .foldedText(try PatternTemplate(parsing: text, forms: variables).folded)
         case .stringLike: return .text(try PatternTemplate(parsing: text, forms: variables.union(.wildcards)))
         case .numeric:
-            guard let number = DecimalNumber(text) else { throw TemplateError(reason: "'\(text)' is not a decimal number") }
+            guard let number = DecimalNumber(text) else { throw TemplateError(reason: "'\(excerpt(text))' is not a decimal number") }
             return .number(number)
         case .date:
             guard let seconds = PolicyDate.seconds(text) else {
-                throw TemplateError(reason: "'\(text)' is not a date such as 2030-01-31T12:00:00Z, nor seconds since 1970")
+                throw TemplateError(reason: "'\(excerpt(text))' is not a date such as 2030-01-31T12:00:00Z, nor seconds since 1970")
             }
             return .date(seconds)
         case .bool, .null:
-            guard let flag = flag(text) else { throw TemplateError(reason: "'\(text)' is neither true nor false") }
+            guard let flag = flag(text) else { throw TemplateError(reason: "'\(excerpt(text))' is neither true nor false") }
             return .bool(flag)
         case .ipAddress:
             guard let range = IPRange(text) else {
-                throw TemplateError(reason: "'\(text)' is not an IP address or a range such as 203.0.113.0/24")
+                throw TemplateError(reason: "'\(excerpt(text))' is not an IP address or a range such as 203.0.113.0/24")
             }
             return .range(range)
         case .arn:
             let components = try PatternTemplate(parsing: text, forms: variables.union(.wildcards)).components(5)
             guard components.count == 6 else {
-                throw TemplateError(reason: "'\(text)' is not an ARN of six parts separated by colons")
+                throw TemplateError(reason: "'\(excerpt(text))' is not an ARN of six parts separated by colons")
             }
             return .arn(components)
         }

@@ -63,11 +63,14 @@ struct PolicyReader {
 
 /// The beginning of a text from the policy, fit to be quoted in an error: one line, not long.
 func excerpt(_ text: String) -> String {
-    let scalars = text.unicodeScalars.prefix(64).map { scalar -> Unicode.Scalar in
-        switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned, .privateUse: "?"
-        default: scalar
-        }
-    }
+    let scalars = text.unicodeScalars.prefix(64).map { isPrintable($0) ? $0 : "?" }
     return String(String.UnicodeScalarView(scalars)) + (text.unicodeScalars.count > 64 ? "…" : "")
+}
+
+/// Whether a scalar can stand in a line of a log without disturbing it.
+func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned, .privateUse: false
+    default: true
+    }
 }

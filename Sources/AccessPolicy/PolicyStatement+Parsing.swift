@@ -34,7 +34,7 @@ extension PolicyStatement {
     private static func sid(_ reader: PolicyReader?) throws(PolicyError) -> String? {
         guard let reader else { return nil }
         let sid = try reader.string()
-        guard sid.utf8.count <= 256, sid.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
+        guard sid.utf8.count <= 256, sid.unicodeScalars.allSatisfy(isPrintable) else {
             throw reader.refused("must be at most 256 bytes without control characters")
         }
         return sid.isEmpty ? nil : sid
