@@ -41,7 +41,8 @@ extension VaultSettings {
 
     /// Nil when a member is not what it must be; an absent one counts as null.
     init?(members: [String: JSONValue]) {
-        func given(_ name: String) -> JSONValue? { members[name].flatMap { $0.isNull ? nil : $0 } }
+        // A bare nil would be read as the JSON null.
+        func given(_ name: String) -> JSONValue? { members[name].flatMap { $0.isNull ? JSONValue?.none : $0 } }
         self.init()
         if let value = given("tags") {
             guard let pairs = value.objectValue else { return nil }
