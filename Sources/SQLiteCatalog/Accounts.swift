@@ -25,8 +25,8 @@ extension SQLiteCatalog {
                 }
                 try database.change(
                     """
-                    UPDATE accounts SET state = ?, created = ?, generation = ?, master_version = ?, settings_version = ?,
-                        settings = ? WHERE id = ?
+                    UPDATE accounts SET state = ?, created = ?, generation = ?, master_version = ?,
+                        settings_version = ?, settings = ? WHERE id = ?
                     """,
                     [
                         account.state.rawValue, account.created.sql, account.generation.sql(), account.masterVersion,

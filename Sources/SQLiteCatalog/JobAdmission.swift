@@ -8,7 +8,9 @@ import VaultModel
 extension JobAdmission {
     /// What there is already when the job does not fit the quota beside it; nil when it fits or is not under the quota.
     func bytesInTheWay(of job: JobRow, in database: Database) throws -> UInt64? {
-        guard let quota, job.action == .archiveRetrieval, job.tier == RetrievalTier.standard.rawValue else { return nil }
+        guard let quota, job.action == .archiveRetrieval, job.tier == RetrievalTier.standard.rawValue else {
+            return nil
+        }
         let present: UInt64
         let limit: UInt64
         switch quota {

@@ -22,7 +22,8 @@ extension SQLiteCatalog {
             if let admission {
                 guard admission.region == vault.region else {
                     throw StorageError(
-                        .conflict, "the job's vault is in \(vault.region), not in \(admission.region): a defect of the caller")
+                        .conflict,
+                        "the job's vault is in \(vault.region), not in \(admission.region): a defect of the caller")
                 }
                 if let bytes = try admission.bytesInTheWay(of: job, in: database) { return .overQuota(bytes: bytes) }
                 job.isProvisioned = try admission.isProvisioned(job, in: database)
@@ -69,7 +70,8 @@ extension JobRow {
             action: try row.word(), tier: try row.optionalText(), state: try row.word(), created: try row.timestamp(),
             notBefore: try row.timestamp(), deadline: try row.timestamp(), archive: try row.optionalUID(),
             archiveID: try row.optionalText(), archiveSize: try row.optionalCount(), range: try row.optionalRange(),
-            isProvisioned: try row.flag(), sealed: try row.sealed(), completed: try row.optionalTimestamp(), expires: try row.optionalTimestamp(),
+            isProvisioned: try row.flag(), sealed: try row.sealed(), completed: try row.optionalTimestamp(),
+            expires: try row.optionalTimestamp(),
             staged: try row.optionalUID(), outputBytes: try row.optionalCount(), leaseEpoch: try row.optionalCount(),
             leaseUntil: try row.optionalTimestamp(), attempts: try row.small())
     }

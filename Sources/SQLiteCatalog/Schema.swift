@@ -24,9 +24,9 @@
 ///  7. `outbox.head` is 1 exactly for the waiting message of the lowest (sequence, uid) of its job and topic: the only
 ///     one that may go out. Messages outlive their job and their vault, and hold no reference to them.
 ///
-/// The large tables with random uids (`archives`, `jobs`, `outbox`) keep their rowid: rows are then appended in order of
-/// arrival, which is also the order of their pages, and only a narrow index is random. Archives have no foreign key to
-/// their vault, because that would need an index over all of them; invariant 2 serves instead.
+/// The large tables with random uids (`archives`, `jobs`, `outbox`) keep their rowid: rows are then appended in order
+/// of arrival, which is also the order of their pages, and only a narrow index is random. Archives have no foreign key
+/// to their vault, because that would need an index over all of them; invariant 2 serves instead.
 enum Schema {
     /// `CVLT`, in the header of the file: which program it belongs to.
     static let applicationID: Int64 = 0x4356_4C54

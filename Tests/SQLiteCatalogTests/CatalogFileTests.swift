@@ -139,7 +139,8 @@ import VaultModel
             try await catalog.database.write { database in
                 for (id, generation) in [("12", 1), ("000000000001", -1)] {
                     try database.change(
-                        "INSERT INTO accounts (\(AccountRow.columns)) VALUES (?, 'active', 1, ?, 1, NULL, NULL)", [id, generation])
+                        "INSERT INTO accounts (\(AccountRow.columns)) VALUES (?, 'active', 1, ?, 1, NULL, NULL)",
+                        [id, generation])
                 }
             }
             await expectCode(.integrity) { _ = try await catalog.accounts(after: nil, limit: 1) }

@@ -120,10 +120,10 @@ import VaultModel
                     """, arguments: [uid(1)])
             try database.execute(
                 sql: """
-                    INSERT INTO jobs (uid, id, vault, account, action, tier, state, created, not_before, deadline, archive,
-                        archive_id, archive_size, range_first, range_last, sealed_version, sealed, attempts, waiting)
-                    VALUES (?, 'job', ?, '000000000001', 'archiveRetrieval', 'Standard', 'queued', 10, 20, 30, ?, 'archive',
-                        10, 0, 9, 1, x'CD', 0, 1)
+                    INSERT INTO jobs (uid, id, vault, account, action, tier, state, created, not_before, deadline,
+                        archive, archive_id, archive_size, range_first, range_last, sealed_version, sealed, attempts, waiting)
+                    VALUES (?, 'job', ?, '000000000001', 'archiveRetrieval', 'Standard', 'queued', 10, 20, 30, ?,
+                        'archive', 10, 0, 9, 1, x'CD', 0, 1)
                     """, arguments: [uid(2), uid(1), uid(4)])
         }
         try database.close()

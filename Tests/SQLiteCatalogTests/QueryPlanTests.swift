@@ -22,7 +22,8 @@ import Testing
             Expectation(name: "access keys", query: Pages.accessKeys, index: "access_keys_account (account=?)"),
             Expectation(name: "users", query: Pages.users, index: "PRIMARY KEY (account=?)"),
             Expectation(name: "topics", query: Pages.topics, index: "topics_account (account=?)"),
-            Expectation(name: "access key", query: Pages.accessKey, index: "SEARCH u USING PRIMARY KEY (account=? AND name=?)"),
+            Expectation(
+                name: "access key", query: Pages.accessKey, index: "SEARCH u USING PRIMARY KEY (account=? AND name=?)"),
             Expectation(
                 name: "vaults by name", query: Pages.vaultsByName,
                 index: "vaults_location (account=? AND region=? AND name>?)"),

@@ -106,7 +106,8 @@ struct CatalogFixtures {
         return JobRow(
             uid: uid, id: "job-\(uid)", vault: archive.vault, account: try accountID(account),
             action: .archiveRetrieval,
-            tier: tier.rawValue, state: .queued, created: Self.time(created), notBefore: Self.time(notBefore ?? created),
+            tier: tier.rawValue, state: .queued, created: Self.time(created),
+            notBefore: Self.time(notBefore ?? created),
             deadline: Self.time(deadline), archive: archive.uid, archiveID: archive.id, archiveSize: archive.size,
             range: range ?? ByteRange.whole(size: archive.size), sealed: sealed())
     }
@@ -212,7 +213,8 @@ struct FurnishedCatalog {
     }
 
     /// Finishes a fresh job with a message to each topic in turn, the sequence as given; returns the messages.
-    mutating func announce(_ plan: [(topic: TopicARN, sequence: UInt32, notBefore: Int64)]) async throws -> [OutboxRow] {
+    mutating func announce(_ plan: [(topic: TopicARN, sequence: UInt32, notBefore: Int64)]) async throws -> [OutboxRow]
+    {
         let (job, epoch) = try await lease()
         let messages = plan.map {
             fixtures.message(about: job, to: $0.topic, sequence: $0.sequence, notBefore: $0.notBefore)

@@ -34,6 +34,7 @@ public struct CatalogLaw: Sendable, CustomTestStringConvertible {
 
     /// Every law there is.
     public static let all: [CatalogLaw] =
-        accounts + members + vaults + vaultDeletions + archives + archivePurges + uploads + parts + jobs + admissions + jobLeases + jobOutcomes
+        accounts + members + vaults + vaultDeletions + archives + archivePurges + uploads + parts + jobs + admissions
+        + jobLeases + jobOutcomes
         + outbox + service + models + outboxModels
 }

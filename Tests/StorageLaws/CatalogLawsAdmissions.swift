@@ -6,7 +6,9 @@ import VaultModel
 
 extension CatalogLaw {
     static let admissions: [CatalogLaw] = [
-        CatalogLaw("a quota of unfinished bytes counts unfinished Standard archive retrievals of its account and region") {
+        CatalogLaw(
+            "a quota of unfinished bytes counts unfinished Standard archive retrievals of its account and region"
+        ) {
             catalog in
             var furnished = try await FurnishedCatalog(catalog)
             let archive = try await furnished.storeArchive(size: 100)
@@ -126,7 +128,9 @@ extension CatalogLaw {
             for job in jobs where try await catalog.job(job.uid)?.isProvisioned == true { provisioned += 1 }
             #expect(provisioned == 6)
         },
-        CatalogLaw("capacity belongs to an account and region, comes back with time, and serves Expedited archive jobs only") {
+        CatalogLaw(
+            "capacity belongs to an account and region, comes back with time, and serves Expedited archive jobs only"
+        ) {
             catalog in
             var furnished = try await FurnishedCatalog(catalog)
             let archive = try await furnished.storeArchive()
@@ -170,7 +174,8 @@ extension CatalogLaw {
                     of: furnished.fixtures.archive(in: vault), account: account, notBefore: notBefore,
                     deadline: deadline, tier: .expedited)
                 let capacity = JobAdmission.Capacity(since: .now(20), max: provisioned ? 100 : 0)
-                let outcome = try await catalog.insertJob(job, admission: JobAdmission(region: region, capacity: capacity))
+                let outcome = try await catalog.insertJob(
+                    job, admission: JobAdmission(region: region, capacity: capacity))
                 #expect(outcome == .inserted(isProvisioned: provisioned))
                 return job.uid
             }
@@ -180,7 +185,8 @@ extension CatalogLaw {
             let both = try await add(account: 2, deadline: 500, provisioned: true)
             let plain = try await add(account: 3, deadline: 50, provisioned: false)
             let late = try await add(account: 3, deadline: 40, notBefore: 70, provisioned: true)
-            #expect(try await catalog.runnableJobs(at: .now(60), limit: 9).map(\.uid) == [both, promised, plain, first])
+            #expect(
+                try await catalog.runnableJobs(at: .now(60), limit: 9).map(\.uid) == [both, promised, plain, first])
             #expect(try await catalog.runnableJobs(at: .now(60), limit: 3).map(\.uid) == [both, promised, plain])
             #expect(
                 try await catalog.runnableJobs(at: .now(70), limit: 9).map(\.uid) == [late, both, promised, first])

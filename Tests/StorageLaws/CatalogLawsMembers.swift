@@ -63,7 +63,8 @@ extension CatalogLaw {
             let nobody = Principal(account: try fixtures.accountID(99), user: eve.name)
             #expect(try await catalog.principal(nobody) == nil)
         },
-        CatalogLaw("replacing an account replaces settings and every member, and touches no other account's") { catalog in
+        CatalogLaw("replacing an account replaces settings and every member, and touches no other account's") {
+            catalog in
             var fixtures = CatalogFixtures()
             var account = try fixtures.account(1)
             account.settings = fixtures.sealed(1)

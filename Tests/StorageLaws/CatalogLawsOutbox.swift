@@ -81,7 +81,9 @@ extension CatalogLaw {
         CatalogLaw("messages of a job to a topic come one by one in their sequence, and hold up no others") { catalog in
             var furnished = try await FurnishedCatalog(catalog)
             let account = try furnished.fixtures.accountID(1)
-            let (one, two) = (try CatalogFixtures.topic("one", of: account), try CatalogFixtures.topic("two", of: account))
+            let (one, two) = (
+                try CatalogFixtures.topic("one", of: account), try CatalogFixtures.topic("two", of: account)
+            )
             let job = try await furnished.announce([(one, 2, 100), (one, 0, 200), (one, 1, 100), (two, 5, 150)])
             let other = try await furnished.announce([(one, 9, 160)])
             func due(_ now: Int64) async throws -> [MessageUID] {
@@ -125,7 +127,10 @@ extension CatalogLaw {
             let lone = try await furnished.announce([(live, 0, 500)])
             let page = try await catalog.dueMessages(at: .now(600), perTopic: 3, limit: 9)
             #expect(page.map(\.id) == [crowd[29].id, crowd[28].id, crowd[27].id, lone[0].id])
-            #expect(try await catalog.dueMessages(at: .now(600), perTopic: 9, limit: 2).map(\.id) == [crowd[29].id, crowd[28].id])
+            #expect(
+                try await catalog.dueMessages(at: .now(600), perTopic: 9, limit: 2).map(\.id) == [
+                    crowd[29].id, crowd[28].id,
+                ])
             #expect(try await catalog.dueMessages(at: .now(499), perTopic: 1, limit: 9).map(\.id) == [crowd[29].id])
         },
         CatalogLaw("the next message is the earliest that is not due yet") { catalog in
@@ -161,7 +166,8 @@ extension CatalogLaw {
             for state: OutboxRow.State in [.waiting, .dead] {
                 var walked: [OutboxRow] = []
                 while walked.count <= messages.count {
-                    let page = try await catalog.messages(account: account, state: state, after: walked.last?.id, limit: 3)
+                    let page = try await catalog.messages(
+                        account: account, state: state, after: walked.last?.id, limit: 3)
                     #expect(page.count <= 3)
                     if page.isEmpty { break }
                     walked += page
