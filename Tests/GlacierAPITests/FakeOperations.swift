@@ -14,6 +14,13 @@ final class FakeOperations: GlacierOperations {
     static let account = AccountID("123456789012")!
     static let accessKeyID = "AKIAIOSFODNN7EXAMPLE"
     static let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    /// Temporary credentials with a policy, and such that are past their time.
+    static let sessionKeyID = "CVTKOSFODNN7EXAMPLE0"
+    static let sessionToken = "se/ss+ion=token"
+    static let sessionPolicy = #"{"Version":"2012-10-17","Statement":[]}"#
+    static let expiredToken = "expired"
+    static let user = UserName("anna")!
+    static let lockID = String(repeating: "l", count: 24)
     static let archiveID = String(repeating: "a", count: 138)
     static let uploadID = String(repeating: "u", count: 92)
     static let jobID = String(repeating: "j", count: 92)
@@ -23,11 +30,25 @@ final class FakeOperations: GlacierOperations {
     struct State {
         var calls: [String] = []
         var isKeyActive = true
+        /// The key's user; nil: it is the root's.
+        var user: UserName?
+        /// Each question asked before an operation.
+        var questions: [Question] = []
+        /// The answer to every question but yes.
+        var denial: VaultError?
         /// Thrown by the next operations, before they read anything.
         var refusal: VaultError?
         var lastArchive: UploadArchiveRequest?
         var lastPart: UploadPartRequest?
         var lastJob: JobRequest?
+        var lastNotifications: VaultNotifications?
+        var lastPolicy: String?
+        var lastTags: [String: String]?
+        var lastKeys: [String]?
+        var lastRetrievalPolicy: DataRetrievalPolicy?
+        var lock = VaultLock(
+            id: FakeOperations.lockID, policy: "{}", state: .inProgress, created: FakeOperations.moment)
+        var retrievalPolicy = DataRetrievalPolicy.none
         var lastRange: OutputRange?
         var lastLimit: Int?
         var bodyBytes = 0
@@ -37,6 +58,13 @@ final class FakeOperations: GlacierOperations {
     }
     let state = Mutex(State())
 
+    /// "May this caller do that?"
+    struct Question: Hashable, Sendable {
+        let caller: Caller
+        let action: VaultAction
+        let target: AccessTarget
+    }
+
     private func note(_ call: String) throws(VaultError) {
         let refusal = state.withLock { state in
             state.calls.append(call)
@@ -45,11 +73,29 @@ final class FakeOperations: GlacierOperations {
         if let refusal { throw refusal }
     }
 
-    func credential(for accessKeyID: String) async throws(VaultError) -> Credential? {
-        guard accessKeyID == Self.accessKeyID else { return nil }
+    func credential(for accessKeyID: String, sessionToken: String?) async throws(VaultError) -> Credential? {
+        switch (accessKeyID, sessionToken) {
+        case (Self.sessionKeyID, Self.expiredToken):
+            throw VaultError(.expiredToken, "The security token included in the request is expired")
+        case (Self.accessKeyID, nil), (Self.sessionKeyID, Self.sessionToken): break
+        default: return nil
+        }
+        let (user, isActive) = state.withLock { ($0.user, $0.isKeyActive) }
         return Credential(
-            accessKeyID: accessKeyID, account: Self.account, isActive: state.withLock { $0.isKeyActive },
-            secret: SecretBytes(bytes: Array(Self.secret.utf8)))
+            accessKeyID: accessKeyID, principal: Principal(account: Self.account, user: user), isActive: isActive,
+            secret: SecretBytes(bytes: Array(Self.secret.utf8)),
+            sessionPolicy: sessionToken == nil ? nil : Self.sessionPolicy)
+    }
+
+    func authorize(
+        _ caller: Caller, _ action: VaultAction, on target: AccessTarget
+    ) async throws(VaultError) -> AccessGrant {
+        let denial = state.withLock { state in
+            state.questions.append(Question(caller: caller, action: action, target: target))
+            return state.denial
+        }
+        if let denial { throw denial }
+        return AccessGrant(vaultGeneration: 1)
     }
 
     static func vault(_ location: VaultLocation) -> VaultDescription {
@@ -80,7 +126,8 @@ final class FakeOperations: GlacierOperations {
         return StoredArchive(
             archiveID: Self.archiveID, treeHash: try await checked(body, request.treeHash, request.linearHash))
     }
-    func deleteArchive(_ location: VaultLocation, archiveID: String) async throws(VaultError) {
+    func deleteArchive(_ caller: Caller, _ location: VaultLocation, archiveID: String) async throws(VaultError) {
+        _ = try await authorize(caller, .deleteArchive, on: .archive(location, id: archiveID))
         try note("deleteArchive \(archiveID)")
     }
     func initiateUpload(_ location: VaultLocation, partBytes: UInt64, description: String) async throws(VaultError)
@@ -142,6 +189,78 @@ final class FakeOperations: GlacierOperations {
             throw VaultError(.notFound, "The job ID was not found: \(jobID)")
         }
         return output()
+    }
+
+    func setVaultNotifications(
+        _ location: VaultLocation, _ notifications: VaultNotifications
+    ) async throws(VaultError) {
+        state.withLock { $0.lastNotifications = notifications }
+        try note("setVaultNotifications")
+    }
+    func vaultNotifications(_ location: VaultLocation) async throws(VaultError) -> VaultNotifications {
+        try note("vaultNotifications")
+        return VaultNotifications(
+            topic: TopicARN("arn:aws:sns:us-east-1:123456789012:topic")!, events: [.inventoryRetrievalCompleted])
+    }
+    func deleteVaultNotifications(_ location: VaultLocation) async throws(VaultError) {
+        try note("deleteVaultNotifications")
+    }
+    func setVaultAccessPolicy(_ location: VaultLocation, _ policy: String) async throws(VaultError) {
+        state.withLock { $0.lastPolicy = policy }
+        try note("setVaultAccessPolicy")
+    }
+    func vaultAccessPolicy(_ location: VaultLocation) async throws(VaultError) -> String {
+        try note("vaultAccessPolicy")
+        return #"{"a": 1}"#
+    }
+    func deleteVaultAccessPolicy(_ location: VaultLocation) async throws(VaultError) {
+        try note("deleteVaultAccessPolicy")
+    }
+    func initiateVaultLock(_ location: VaultLocation, policy: String) async throws(VaultError) -> String {
+        state.withLock { $0.lastPolicy = policy }
+        try note("initiateVaultLock")
+        return Self.lockID
+    }
+    func completeVaultLock(_ location: VaultLocation, lockID: String) async throws(VaultError) {
+        try note("completeVaultLock \(lockID)")
+    }
+    func abortVaultLock(_ location: VaultLocation) async throws(VaultError) { try note("abortVaultLock") }
+    func vaultLock(_ location: VaultLocation) async throws(VaultError) -> VaultLock {
+        try note("vaultLock")
+        return state.withLock { $0.lock }
+    }
+    func addTags(_ location: VaultLocation, _ tags: [String: String]) async throws(VaultError) {
+        state.withLock { $0.lastTags = tags }
+        try note("addTags")
+    }
+    func removeTags(_ location: VaultLocation, _ keys: [String]) async throws(VaultError) {
+        state.withLock { $0.lastKeys = keys }
+        try note("removeTags")
+    }
+    func tags(_ location: VaultLocation) async throws(VaultError) -> [String: String] {
+        try note("tags")
+        return ["b": "", "a": "é"]
+    }
+
+    func setDataRetrievalPolicy(
+        _ account: AccountID, _ region: Region, _ policy: DataRetrievalPolicy
+    ) async throws(VaultError) {
+        state.withLock { $0.lastRetrievalPolicy = policy }
+        try note("setDataRetrievalPolicy \(account) \(region)")
+    }
+    func dataRetrievalPolicy(_ account: AccountID, _ region: Region) async throws(VaultError) -> DataRetrievalPolicy {
+        try note("dataRetrievalPolicy \(account) \(region)")
+        return state.withLock { $0.retrievalPolicy }
+    }
+    func purchaseProvisionedCapacity(_ account: AccountID, _ region: Region) async throws(VaultError) -> String {
+        try note("purchaseProvisionedCapacity \(account) \(region)")
+        return Self.lockID
+    }
+    func provisionedCapacity(_ account: AccountID, _ region: Region) async throws(VaultError) -> [CapacityUnit] {
+        try note("provisionedCapacity \(account) \(region)")
+        return [
+            CapacityUnit(id: Self.lockID, start: Self.moment, expiration: Timestamp(milliseconds: 1_366_477_423_000))
+        ]
     }
 
     static func archiveJob(_ location: VaultLocation) -> JobDescription {

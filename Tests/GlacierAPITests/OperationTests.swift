@@ -263,8 +263,11 @@ struct OperationTests {
         try await TestServer.run { server in
             let table = [
                 ("GET", "/"), ("POST", "/vaults/x/archives"), ("PATCH", Self.base), ("GET", "\(Self.base)/archives"),
-                ("GET", "\(Self.base)/jobs/j/output/z"), ("GET", "\(Self.base)/tags"),
-                ("GET", "/-/policies/data-retrieval"),
+                ("GET", "\(Self.base)/jobs/j/output/z"), ("PUT", "\(Self.base)/tags"),
+                ("POST", "\(Self.base)/tags/t?operation=add"), ("PUT", "\(Self.base)/lock-policy"),
+                ("GET", "\(Self.base)/notification-policy"), ("GET", "/-/policies"), ("GET", "/-/policies/retrieval"),
+                ("DELETE", "/-/policies/data-retrieval"), ("GET", "/-/priority-capacity"),
+                ("GET", "/-/provisioned-capacity/x"), ("PUT", "/-/provisioned-capacity"),
             ]
             for (method, target) in table {
                 let answer = try await server.answer(SignedText(method, target))

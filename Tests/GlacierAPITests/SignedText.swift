@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Cryptography
-import RequestSignature
 import TreeHash
 import VaultModel
+
+@testable import RequestSignature
 
 /// Writes signed request heads as text, so that a test can also bend them.
 struct SignedText {
@@ -18,6 +19,9 @@ struct SignedText {
     var secret = FakeOperations.secret
     var accessKeyID = FakeOperations.accessKeyID
     var region = "us-east-1"
+    var sessionToken: String?
+    /// Signs even the headers that our own signer leaves out, as the SDK for Java signs `user-agent`.
+    var signsEverything = false
 
     init(_ method: String, _ target: String) {
         self.method = method
@@ -39,19 +43,59 @@ struct SignedText {
         ]
     }
 
-    func head() throws -> String {
-        let signer = RequestSigner(
-            credentials: Credentials(accessKeyID: accessKeyID, secret: SecretBytes(bytes: Array(secret.utf8))),
+    private var signer: RequestSigner {
+        RequestSigner(
+            credentials: Credentials(
+                accessKeyID: accessKeyID, secret: SecretBytes(bytes: Array(secret.utf8)), sessionToken: sessionToken),
             region: region)
-        var lines = [(name: "Host", value: "127.0.0.1")] + headers
-        let stated = headers.first { $0.name == "x-amz-content-sha256" }.flatMap { SHA256Digest(hex: $0.value) }
-        let added = try signer.sign(
-            SignedRequest(method: method, rawTarget: target, headers: lines),
-            payloadHash: stated ?? SHA256Hasher.hash(body),
-            at: SignatureTimestamp(secondsSinceEpoch: FakeOperations.moment.milliseconds / 1000))
-        lines += added + unsigned
+    }
+    private var lines: [(name: String, value: String)] { [(name: "Host", value: "127.0.0.1")] + headers }
+    private var payloadHash: SHA256Digest {
+        let stated = headers.first { $0.name.lowercased() == "x-amz-content-sha256" }
+        return stated.flatMap { SHA256Digest(hex: $0.value) } ?? SHA256Hasher.hash(body)
+    }
+    private func timestamp(secondsAgo: Int64 = 0) -> SignatureTimestamp {
+        SignatureTimestamp(secondsSinceEpoch: FakeOperations.moment.milliseconds / 1000 - secondsAgo)
+    }
+
+    private func text(_ target: String, _ lines: [(name: String, value: String)]) -> String {
+        var lines = lines + unsigned
         if (length ?? 0) >= 0 { lines.append((name: "Content-Length", value: String(length ?? body.count))) }
         return "\(method) \(target) HTTP/1.1\r\n" + lines.map { "\($0.name): \($0.value)\r\n" }.joined() + "\r\n"
+    }
+
+    func head() throws -> String {
+        if signsEverything { return try headSigningEverything() }
+        let added = try signer.sign(
+            SignedRequest(method: method, rawTarget: target, headers: lines), payloadHash: payloadHash,
+            at: timestamp())
+        return text(target, lines + added)
+    }
+
+    private func headSigningEverything() throws -> String {
+        let timestamp = timestamp()
+        let scope = CredentialScope(date: timestamp.date, region: region, service: "glacier")
+        let lines = self.lines + [(name: "x-amz-date", value: timestamp.text)]
+        let table = HeaderTable(lines)
+        let names = table.names.sorted()
+        let canonical = CanonicalRequest(
+            method: method, target: WireTarget(target), excludingSignature: false, headers: table, signedHeaders: names)
+        let signature = SigningKey(secret: SecretBytes(bytes: Array(secret.utf8)), scope: scope)
+            .sign(canonical.stringToSign(payload: payloadHash.hex, timestamp: timestamp, scope: scope)).hex
+        let authorization =
+            "AWS4-HMAC-SHA256 Credential=\(accessKeyID)/\(scope), SignedHeaders=\(names.joined(separator: ";")), "
+            + "Signature=\(signature)"
+        return text(target, lines + [(name: "Authorization", value: authorization)])
+    }
+
+    /// The head of a request that its query authenticates.
+    func presignedHead(expiresSeconds: Int64, secondsAgo: Int64 = 0, changing: (String) -> String = { $0 }) throws
+        -> String
+    {
+        let presigned = try signer.presign(
+            SignedRequest(method: method, rawTarget: target, headers: lines), payloadHash: payloadHash,
+            at: timestamp(secondsAgo: secondsAgo), expiresSeconds: expiresSeconds)
+        return text(changing(presigned), lines)
     }
 
     func bytes() throws -> [UInt8] { Array(try head().utf8) + body }
@@ -59,9 +103,10 @@ struct SignedText {
 
 extension TestServer {
     /// One request on its own connection.
-    func answer(_ request: SignedText) async throws -> RawAnswer {
-        let bytes = try request.bytes()
-        return try await connected { connection in
+    func answer(_ request: SignedText) async throws -> RawAnswer { try await answer(bytes: try request.bytes()) }
+
+    func answer(bytes: [UInt8]) async throws -> RawAnswer {
+        try await connected { connection in
             try await connection.send(bytes)
             return try await connection.answer()
         }

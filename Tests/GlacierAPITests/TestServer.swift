@@ -16,6 +16,7 @@ import VaultModel
 struct StoppedClock: TimeSource {
     let time: Timestamp
     func now() -> Timestamp { time }
+    func monotonic() -> Duration { .zero }
     func sleep(for duration: Duration) async throws {}
 }
 
@@ -40,12 +41,14 @@ struct TestServer {
 
     static let clock = StoppedClock(time: FakeOperations.moment)
 
+    static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
     static func run(
-        limits: ConnectionLimits = ConnectionLimits(), _ body: @escaping @Sendable (TestServer) async throws -> Void
+        limits: ConnectionLimits = ConnectionLimits(), logger: Logger = silent,
+        _ body: @escaping @Sendable (TestServer) async throws -> Void
     ) async throws {
         let operations = FakeOperations()
         let (ports, bound) = AsyncStream.makeStream(of: Int.self)
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let server = try GlacierServer(
             operations: operations,
             configuration: GlacierServerConfiguration(

@@ -15,6 +15,8 @@ struct WireErrorTests {
             .missingParameter: (400, "MissingParameterValueException", "Client"),
             .notFound: (404, "ResourceNotFoundException", "Client"),
             .limitExceeded: (400, "LimitExceededException", "Client"),
+            .expiredToken: (403, "ExpiredTokenException", "Client"),
+            .policyEnforced: (400, "PolicyEnforcedException", "Client"),
             .accessDenied: (403, "AccessDeniedException", "Client"),
             .invalidSignature: (403, "InvalidSignatureException", "Client"),
             .requestTimeout: (408, "RequestTimeoutException", "Client"),

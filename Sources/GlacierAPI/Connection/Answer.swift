@@ -12,14 +12,16 @@ struct IncomingRequest: Sendable {
 
 /// The other end of a connection, as the socket tells it: what a header says about it counts for nothing.
 struct Peer: Sendable, Hashable {
-    /// An IPv4 address in its own notation even where it came mapped into IPv6, so that policies need one form; nil when
-    /// the peer has no address.
+    /// An IPv4 address in its own notation even where it came mapped into IPv6, so that policies need one form; nil
+    /// when the peer has no address.
     let address: String?
     /// Whether it came over TLS.
     let isSecure: Bool
 
     init(address: String?, isSecure: Bool) {
-        let mapped = address.flatMap { $0.lowercased().hasPrefix("::ffff:") && $0.contains(".") ? $0.dropFirst(7) : nil }
+        let mapped = address.flatMap {
+            $0.lowercased().hasPrefix("::ffff:") && $0.contains(".") ? $0.dropFirst(7) : nil
+        }
         self.address = mapped.map(String.init) ?? address
         self.isSecure = isSecure
     }

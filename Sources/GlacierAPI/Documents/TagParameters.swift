@@ -23,8 +23,8 @@ enum TagParameters {
         return tags
     }
 
-    /// `{"TagKeys":["key"]}`; the `TagsKeys` of an old example is tolerated. A key that no tag has, or none could have, is
-    /// nothing to remove.
+    /// `{"TagKeys":["key"]}`; the `TagsKeys` of an old example is tolerated. A key that no tag has, or none could have,
+    /// is nothing to remove.
     static func keys(_ body: [UInt8]) throws(WireError) -> [String] {
         let document = try RequestMembers(parsing: body, missing: "TagKeys")
         let name = document.has("TagKeys") ? "TagKeys" : "TagsKeys"

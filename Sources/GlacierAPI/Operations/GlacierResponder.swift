@@ -7,8 +7,8 @@ import NIOHTTP1
 import VaultEngine
 import VaultModel
 
-/// Answers one request: authenticate ▶ version ▶ route ▶ account ▶ authorise ▶ operation. Every failure on the way is an
-/// answer.
+/// Answers one request: authenticate ▶ version ▶ route ▶ account ▶ authorise ▶ operation. Every failure on the way is
+/// an answer.
 ///
 /// Authentication comes before routing, so that a stranger learns nothing about what exists; permission comes before
 /// everything else about the request, for the same reason; syntax comes before state; and everything that can be judged

@@ -45,8 +45,8 @@ struct OperationRequest: Sendable {
         switch route.action {
         case .deleteArchive: return nil
         case .initiateJob:
-            // A retrieval may depend on the archive's age. A body that cannot be read is judged as one about the vault, so
-            // that who is not let in learns nothing else.
+            // A retrieval may depend on the archive's age. A body that cannot be read is judged as one about the vault,
+            // so that who is not let in learns nothing else.
             guard case .success(let job) = job, case .archive(let id, _) = job.action else { return .vault(location) }
             return .archive(location, id: id)
         default: return .vault(location)
