@@ -5,6 +5,7 @@ import Execution
 import FileBlobStore
 import FileKeyCustody
 import Logging
+import MessageDelivery
 import NIOCore
 import PosixDisk
 import SQLiteCatalog
@@ -20,6 +21,7 @@ struct OpenedVault: Sendable {
     private static let maxReserveFileBytes: UInt64 = 16 << 20
 
     private let compute: BlockingPool
+    private let delivery: TopicDelivery
     private let lock: DirectoryLock
 
     /// Opens everything or throws with nothing changed. `logger` gets what an operator would want to know tomorrow.
@@ -43,12 +45,12 @@ struct OpenedVault: Sendable {
         // The lock is ours, so nobody writes: what a crash left half-written goes.
         for store in [cold, warm] { try await store.removeAbandonedWrites() }
         let compute = BlockingPool(name: "compute", threads: System.coreCount)
+        let delivery = TopicDelivery(disk: directory.disk, pool: pool, clock: clock)
         let engine = VaultEngine(
             configuration: configuration, catalog: catalog, cold: cold, reserve: directory.coldStore(reserveBytes: 0), warm: warm,
             spaceReserve: spaceReserve,
-            keyring: keyring, compute: compute, clock: clock, random: random,
-            logger: logger)
-        return OpenedVault(engine: engine, catalog: catalog, compute: compute, lock: lock)
+            keyring: keyring, compute: compute, clock: clock, random: random, transport: delivery, logger: logger)
+        return OpenedVault(engine: engine, catalog: catalog, compute: compute, delivery: delivery, lock: lock)
     }
 
     /// Opening writes too; on a disk that others have filled the reserve makes room for it.
@@ -62,6 +64,7 @@ struct OpenedVault: Sendable {
     }
 
     func close() async {
+        await delivery.shutdown()
         await catalog.close()
         await compute.shutdown()
         lock.release()

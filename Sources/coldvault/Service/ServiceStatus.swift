@@ -42,6 +42,8 @@ struct ServiceStatus: Sendable {
             Gauge(label: "coldvault.open.uploads").record(totals.openUploads)
             Gauge(label: "coldvault.queued.jobs").record(totals.queuedJobs)
             Gauge(label: "coldvault.doomed.blobs").record(totals.doomedBlobs)
+            Gauge(label: "coldvault.waiting.messages").record(totals.waitingMessages)
+            Gauge(label: "coldvault.dead.messages").record(totals.deadMessages)
         }
         if let free = try? await engine.availableBytes() { Gauge(label: "coldvault.available.bytes").record(free) }
     }
@@ -56,6 +58,12 @@ enum ServiceMetrics {
         MetricDescription(name: "coldvault.open.uploads", help: "Multipart uploads in progress."),
         MetricDescription(name: "coldvault.queued.jobs", help: "Jobs that wait or run."),
         MetricDescription(name: "coldvault.doomed.blobs", help: "Blobs that wait for their removal."),
+        MetricDescription(name: "coldvault.waiting.messages", help: "Messages that are not delivered yet."),
+        MetricDescription(name: "coldvault.dead.messages", help: "Messages that were given up."),
+        MetricDescription(name: "coldvault.messages.delivered", help: "Messages that their targets took."),
+        MetricDescription(name: "coldvault.message.delivery.failures", help: "Attempts to deliver that failed."),
+        MetricDescription(name: "coldvault.messages.given.up", help: "Messages that became dead letters."),
+        MetricDescription(name: "coldvault.dead.messages.dropped", help: "Dead letters dropped because their account had too many."),
         MetricDescription(name: "coldvault.available.bytes", help: "Room for archives, the reserve not counted."),
         MetricDescription(name: "coldvault.log.dropped.lines", help: "Log lines lost because standard error did not keep up."),
         MetricDescription(name: "coldvault.requests", help: "Requests answered, by operation and status."),
