@@ -11,13 +11,6 @@ import VaultModel
 @Suite struct AccessGateTests {
     private let vault = TestVault.location("v")
 
-    /// What happened, in order.
-    private final class Diary: Sendable {
-        private let lines = Mutex<[String]>([])
-        func note(_ line: String) { lines.withLock { $0.append(line) } }
-        var all: [String] { lines.withLock { $0 } }
-    }
-
     /// A door that opens once.
     private final class Door: Sendable {
         private let stream: AsyncStream<Void>
@@ -25,6 +18,22 @@ import VaultModel
         init() { (stream, continuation) = AsyncStream.makeStream() }
         func open() { continuation.finish() }
         func pass() async { for await _ in stream {} }
+    }
+
+    /// Counts who is inside.
+    private final class Inside: Sendable {
+        private let counts = Mutex((shared: 0, alone: 0))
+        func visit(alone: Bool) async {
+            let isRight = counts.withLock { counts in
+                if alone { counts.alone += 1 } else { counts.shared += 1 }
+                return counts.alone == 0 || (counts.alone == 1 && counts.shared == 0)
+            }
+            #expect(isRight)
+            await Task.yield()
+            counts.withLock { counts in
+                if alone { counts.alone -= 1 } else { counts.shared -= 1 }
+            }
+        }
     }
 
     private func until(_ condition: () -> Bool) async throws {
@@ -46,21 +55,15 @@ import VaultModel
 
     @Test func whoHasItAloneIsAlone() async throws {
         let gate = VaultGate(maxWaiters: 200)
-        let inside = Mutex((shared: 0, alone: 0))
+        let inside = Inside()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<100 {
                 group.addTask {
-                    let alone = number % 3 == 0
-                    let body = {
-                        let isRight = inside.withLock { inside in
-                            if alone { inside.alone += 1 } else { inside.shared += 1 }
-                            return inside.alone == 0 || (inside.alone == 1 && inside.shared == 0)
-                        }
-                        #expect(isRight)
-                        await Task.yield()
-                        inside.withLock { if alone { $0.alone -= 1 } else { $0.shared -= 1 } }
+                    if number % 3 == 0 {
+                        try await gate.exclusive(vault) { await inside.visit(alone: true) }
+                    } else {
+                        try await gate.shared(vault) { await inside.visit(alone: false) }
                     }
-                    if alone { try await gate.exclusive(vault, body) } else { try await gate.shared(vault, body) }
                 }
             }
             try await group.waitForAll()

@@ -36,6 +36,13 @@ final class LoggedLines: Sendable {
     }
 }
 
+/// What happened, in order.
+final class Diary: Sendable {
+    private let lines = Mutex<[String]>([])
+    func note(_ line: String) { lines.withLock { $0.append(line) } }
+    var all: [String] { lines.withLock { $0 } }
+}
+
 extension TestVault {
     /// An engine over the same stores and keys with another catalog, clock or log.
     func engine(over catalog: any Catalog, clock: (any TimeSource)? = nil, logger: Logger? = nil) -> VaultEngine {

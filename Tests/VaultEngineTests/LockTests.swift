@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import SealedArchive
+import Logging
+import SQLiteCatalog
 import Storage
-import Synchronization
 import Testing
 import VaultModel
 
@@ -128,7 +128,7 @@ import VaultModel
             let catalog = AccessCountingCatalog(vault.catalog)
             let engine = vault.engine(over: catalog)
             let stored = try await vault.upload([1])
-            let order = Mutex<[String]>([])
+            let diary = Diary()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 let (reached, go) = (AsyncStream<Void>.makeStream(), AsyncStream<Void>.makeStream())
                 catalog.before("deleteArchive") {
@@ -137,18 +137,18 @@ import VaultModel
                 }
                 group.addTask {
                     try await engine.deleteArchive(.root(), vault.location, archiveID: stored.archiveID)
-                    order.withLock { $0.append("deleted") }
+                    diary.note("deleted")
                 }
                 for await _ in reached.stream {}
                 group.addTask {
                     _ = try await engine.initiateVaultLock(vault.location, policy: PolicyText.retention(days: 1))
-                    order.withLock { $0.append("locked") }
+                    diary.note("locked")
                 }
                 try await vault.until("the lock to wait") { engine.gate.waiterCount == 1 }
                 go.continuation.finish()
                 try await group.waitForAll()
             }
-            #expect(order.withLock { $0 } == ["deleted", "locked"])
+            #expect(diary.all == ["deleted", "locked"])
         }
     }
 

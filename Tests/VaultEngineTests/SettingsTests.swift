@@ -2,8 +2,10 @@
 
 import CanonicalJSON
 import Cryptography
+import SQLiteCatalog
 import SealedArchive
 import Storage
+import StorageLaws
 import Testing
 import VaultModel
 
@@ -86,7 +88,8 @@ import VaultModel
             await expectRefusal(.invalidParameter, "The specified vault lock policy is invalid. Provide a valid policy.") {
                 _ = try await vault.engine.initiateVaultLock(vault.location, policy: policy)
             }
-            #expect(try await vault.catalog.vault(at: vault.location)?.generation == 1, "nothing was written")
+            let row = try await vault.catalog.vault(at: vault.location)
+            #expect(row?.generation == 1, "nothing was written")
         }
     }
 
@@ -148,7 +151,8 @@ import VaultModel
         let row = try #require(try await vault.catalog.vault(at: vault.location))
         let name = BlobName.vault(account: row.location.account.digits, vaultUID: row.uid.bytes, generation: row.generation).text
         #expect(vault.cold.names(containing: "records/vault-").last == name, "the row is at its newest record")
-        let bytes = try #require(vault.cold.memory.blobs[try #require(BlobID(name))])
+        let id = try #require(BlobID(name))
+        let bytes = try #require(vault.cold.memory.blobs[id])
         let version = try BlobPreamble(parsing: bytes).index
         let opened = try SealedBlob.open(
             bytes, expecting: BlobExpectation(.record, uid: row.uid.bytes), account: row.location.account.digits,
