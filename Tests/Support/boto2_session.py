@@ -10,6 +10,9 @@ import sys
 
 import boto
 import boto.glacier
+import boto.glacier.concurrent
+import boto.glacier.job
+import boto.glacier.utils
 from boto.glacier.concurrent import ConcurrentDownloader, ConcurrentUploader
 from boto.glacier.exceptions import UnexpectedHTTPResponseError
 from boto.glacier.layer1 import Layer1
@@ -18,16 +21,23 @@ from boto.regioninfo import RegionInfo
 
 MIB = 1 << 20
 
+# Under Python 3 boto 2 compares hashes as bytes with hashes as text, which fails against any service. Mended here, so that its own
+# verification of what it downloads takes part in the test.
+boto.glacier.concurrent.bytes_to_hex = lambda hashed: hashed.hex()
+boto.glacier.job.tree_hash_from_str = lambda body, compute=boto.glacier.utils.tree_hash_from_str: compute(body).decode()
+
 
 def layer1(host, port, region):
-    # The endpoint is all that changes for a user of boto 2.
-    return Layer1(
+    # The endpoint is all that changes; boto 2 takes the scope of a signature from the host's name, so it is told.
+    connection = Layer1(
         os.environ["AWS_ACCESS_KEY_ID"],
         os.environ["AWS_SECRET_ACCESS_KEY"],
         is_secure=False,
         port=int(port),
         region=RegionInfo(name=region, endpoint=host),
     )
+    connection.auth_region_name, connection.auth_service_name = region, "glacier"
+    return connection
 
 
 def wait(vault, job):
@@ -98,8 +108,6 @@ def run_layer2(connection, folder):
     writer.close()
     written = writer.get_archive_id()
     concurrent = ConcurrentUploader(connection, "boto2-two", part_size=MIB, num_threads=4).upload(large, "in parallel")
-    resumed = vault.resume_archive_from_file  # present: the API that resumes from ListParts
-    seen["resumable"] = callable(resumed)
     results = {}
     for name, archive in (("small", small), ("written", written), ("concurrent", concurrent)):
         job = wait(vault, vault.retrieve_archive(archive))
@@ -117,17 +125,22 @@ def run_layer2(connection, folder):
     seen["inventory"] = sorted(entry["ArchiveDescription"] for entry in document["ArchiveList"])
     # A resumed upload: one part is there, the writer takes up from ListParts.
     upload = connection.initiate_multipart_upload("boto2-two", MIB, "resumed")["UploadId"]
-    from boto.glacier.writer import resume_file_upload, Writer, _Uploader, _Partitioner  # noqa: F401
     from boto.glacier.utils import chunk_hashes, tree_hash, bytes_to_hex
     import hashlib
 
-    first = original[:MIB]
+    # Under Python 3 its resumption reads text files only, so the body is plain text.
+    letters = os.path.join(folder, "letters")
+    with open(letters, "w") as file:
+        file.write("dear reader, " * 200_000)
+    with open(letters, "rb") as file:
+        first = file.read(MIB)
     connection.upload_part(
         "boto2-two", upload, hashlib.sha256(first).hexdigest(), bytes_to_hex(tree_hash(chunk_hashes(first))), (0, MIB - 1), first
     )
-    with open(large, "rb") as file:
+    with open(letters) as file:
         archive = vault.resume_archive_from_file(upload, file_obj=file)
-    seen["resumed"] = bool(archive)
+    job = wait(vault, vault.retrieve_archive(archive))
+    seen["resumed"] = job.get_output().read() == b"dear reader, " * 200_000
     for archive in (small, written, concurrent, archive):
         vault.delete_archive(archive)
     return seen
