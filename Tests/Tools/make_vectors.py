@@ -508,6 +508,53 @@ def bad_identifiers():
         {"name": "empty", "kind": 1, "account": ACCOUNT, "text": ""}]
 
 
+# --- sessions.json -----------------------------------------------------------------------------------------------------
+
+def sessions():
+    """Docs/Formats/Session-v1.md."""
+    master, context = named("master key"), b"coldvault/session/v1"
+    root = {"version": 1, "account": ACCOUNT, "user": None, "principalCreated": 1700000000000, "accessKeyId": "CVTK0123456789ABCDEF",
+            "secret": "abcdefghijABCDEFGHIJ0123456789klmnopqrst", "expires": 1700003600000, "policy": None}
+    policy = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"glacier:List*","Resource":"*"}]}'
+    user = root | {"user": "anna@example.org", "policy": policy}
+
+    def token(value, name, version=1, master_version=3, key=master, context=context, plain=None):
+        sealed = seal(canonical(value) if plain is None else plain, key, context, named("session salt " + name, 24))
+        return base64.b64encode(bytes([version]) + struct.pack(">I", master_version) + sealed).decode()
+
+    good = token(root, "root")
+    raw = base64.b64decode(good)
+    spaced = json.dumps(root).encode()
+    last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    padding = len(good) - len(good.rstrip("="))
+    stem = good.rstrip("=")
+    assert padding > 0
+    write("sessions.json", {
+        "note": "Docs/Formats/Session-v1.md. None of mustFail opens with the same master key.", "masterVersion": 3, "masterKey": master.hex(),
+        "tokens": [{"name": name, "salt": named("session salt " + name, 24).hex(), "content": value, "token": token(value, name)}
+                   for name, value in [("root", root), ("user with a policy", user)]],
+        "mustFail": [
+            {"name": "empty", "token": ""}, {"name": "head only", "token": base64.b64encode(raw[:5]).decode()},
+            {"name": "newer version", "token": token(root, "newer", version=2)},
+            {"name": "unknown master key version", "token": token(root, "unknown", master_version=4)},
+            {"name": "another key", "token": token(root, "key", key=named("other key"))},
+            {"name": "another context", "token": token(root, "context", context=b"coldvault/session/v2")},
+            {"name": "one bit flipped", "token": base64.b64encode(raw[:100] + bytes([raw[100] ^ 1]) + raw[101:]).decode()},
+            {"name": "one byte short", "token": base64.b64encode(raw[:-1]).decode()},
+            {"name": "one byte long", "token": base64.b64encode(raw + b"\0").decode()},
+            {"name": "without padding", "token": stem}, {"name": "with a line feed", "token": good + "\n"},
+            {"name": "unused bits set", "token": stem[:-1] + last[last.index(stem[-1]) + 1] + "=" * padding},
+            {"name": "not canonical", "token": token(root, "spaces", plain=spaced)},
+            {"name": "not JSON", "token": token(root, "text", plain=b"a session")},
+            {"name": "document version 2", "token": token(root | {"version": 2}, "document")},
+            {"name": "no account number", "token": token(root | {"account": "12345678901"}, "account")},
+            {"name": "no such user name", "token": token(root | {"user": "a b"}, "name")},
+            {"name": "a number for a user", "token": token(root | {"user": 7}, "number")},
+            {"name": "a list for a policy", "token": token(root | {"policy": []}, "policy")},
+            {"name": "no expiry", "token": token({k: v for k, v in root.items() if k != "expires"}, "forever")},
+            {"name": "a member too many", "token": token(root | {"admin": True}, "member")}]})
+
+
 if __name__ == "__main__":
     OUT.mkdir(exist_ok=True)
     seal_vectors()
@@ -515,3 +562,4 @@ if __name__ == "__main__":
     part_vectors()
     documents()
     keys()
+    sessions()

@@ -16,6 +16,8 @@ final class IdentityPolicyCache: Sendable {
     }
     private let entries = Mutex<[Principal: Entry]>([:])
 
+    var count: Int { entries.withLock { $0.count } }
+
     func policies(of principal: Principal, generation: UInt64) -> [(name: String, document: PolicyDocument)]? {
         entries.withLock { entries in
             guard let entry = entries[principal], entry.generation == generation else { return nil }

@@ -42,7 +42,7 @@ struct SessionToken: Equatable, Sendable {
         else { return nil }
         // Forged or damaged: the caller is told the same as for an unknown access key.
         guard let plain = try? Seal.open(Array(bytes[headBytes...]), key: key, context: context),
-            let json = try? JSONParser.parse(plain)
+            let json = try? JSONParser.parseCanonical(plain)
         else { return nil }
         return SessionToken(json: json)
     }
@@ -58,18 +58,18 @@ struct SessionToken: Equatable, Sendable {
         self.policy = policy
     }
 
+    /// Exactly the members of the format; anything else is not ours.
     private init?(json: JSONValue) {
-        guard json["version"]?.integerValue == 1, let account = json["account"]?.stringValue.flatMap({ AccountID($0) }),
-            let accessKeyID = json["accessKeyId"]?.stringValue, let secret = json["secret"]?.stringValue,
-            let expires = json["expires"]?.integerValue, let created = json["principalCreated"]?.integerValue
+        guard json.objectValue?.count == 8, json["version"]?.integerValue == 1,
+            let account = json["account"]?.stringValue.flatMap({ AccountID($0) }), let accessKeyID = json["accessKeyId"]?.stringValue,
+            let secret = json["secret"]?.stringValue, let expires = json["expires"]?.integerValue,
+            let created = json["principalCreated"]?.integerValue, let userValue = json["user"], let policyValue = json["policy"],
+            policyValue.isNull || policyValue.stringValue != nil
         else { return nil }
-        var user: UserName?
-        if let text = json["user"]?.stringValue {
-            guard let name = UserName(text) else { return nil }
-            user = name
-        }
+        let user = userValue.stringValue.flatMap { UserName($0) }
+        guard userValue.isNull || user != nil else { return nil }
         self.init(
             principal: Principal(account: account, user: user), principalCreated: Timestamp(milliseconds: created),
-            accessKeyID: accessKeyID, secret: secret, expires: Timestamp(milliseconds: expires), policy: json["policy"]?.stringValue)
+            accessKeyID: accessKeyID, secret: secret, expires: Timestamp(milliseconds: expires), policy: policyValue.stringValue)
     }
 }

@@ -18,6 +18,8 @@ struct FairShare {
     private var nextRound: [AccountID: UInt64] = [:]
     private var round: UInt64 = 0
 
+    var rememberedAccounts: Int { nextRound.count }
+
     /// `candidates`: for every account its job of the earliest deadline.
     func next(of candidates: some Sequence<JobRow>) -> JobRow? { candidates.min { key($0) < key($1) } }
 

@@ -51,7 +51,7 @@ enum RetrievalQuota: Equatable {
         guard !isUnbounded, overflow || total > allowed else { return .zero }
         let (hours, rest) = ((overflow ? UInt64.max : total) - allowed).quotientAndRemainder(dividingBy: max(1, bytesPerHour))
         let (seconds, remainder) = max(1, bytesPerHour).dividingFullWidth(rest.multipliedFullWidth(by: 3600))
-        return .seconds(Int64(min(hours, maxHours) * 3600 + seconds + (remainder > 0 ? 1 : 0)))
+        return .seconds(Int64(min(hours, maxHours + 1) * 3600 + seconds + (remainder > 0 ? 1 : 0)))
     }
 
     /// A job that would have to wait longer is refused, also where jobs are queued.
