@@ -78,6 +78,10 @@ struct SettingParserTests {
                 refusal(of: #"{"Tags":{"k":"\#(key)"}}"#, TagParameters.tags, Self.invalid, "Invalid tag value: ")
             }
         }
+        for key in ["aws:cloud", "AWS:cloud"] {
+            let message = "Invalid tag key: \(key). Keys that begin with aws: are reserved."
+            refusal(of: #"{"Tags":{"\#(key)":"v"}}"#, TagParameters.tags, Self.invalid, message)
+        }
         for value in ["null", "1", "true", "[]", "{}"] {
             refusal(
                 of: #"{"Tags":{"k":\#(value)}}"#, TagParameters.tags, Self.invalid, "The value of the tag 'k' must be")
