@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import AccessPolicy
 import CanonicalJSON
 import VaultEngine
 import VaultModel
@@ -66,18 +65,10 @@ extension JSONValue {
         ]
     }
 
-    static func answer(_ decision: AccessDecision) -> JSONValue {
-        let reason: String =
-            switch decision.reason {
-            case .explicitDeny: "explicitDeny"
-            case .allowed: "allowed"
-            case .rootOfTheAccount: "rootOfTheAccount"
-            case .noStatementAllows: "noStatementAllows"
-            }
-        return [
-            "allowed": .bool(decision.isAllowed), "policy": .text(decision.deciding?.source.description),
-            "reason": .string(reason), "statement": .text(decision.deciding?.statement),
-            "text": .string(decision.text),
+    static func answer(_ verdict: AccessVerdict) -> JSONValue {
+        [
+            "allowed": .bool(verdict.isAllowed), "policy": .text(verdict.policy), "reason": .string(verdict.reason),
+            "statement": .text(verdict.statement), "text": .string(verdict.text),
         ]
     }
 

@@ -5,7 +5,8 @@ import Messaging
 import VaultEngine
 import VaultModel
 
-/// The members of a request by their types. Every method throws `VaultError` naming the member that is missing or wrong.
+/// The members of a request by their types. Every method throws `VaultError` naming the member that is missing or
+/// wrong.
 struct AdminMembers {
     private let object: JSONValue
 
@@ -76,7 +77,8 @@ struct AdminMembers {
         guard let text = try optionalText("user") else { return nil }
         guard let user = UserName(text) else {
             throw VaultError(
-                .invalidParameter, "user is not a user name: 1 to 64 characters out of A-Z, a-z, 0-9 and + = , . @ _ -.")
+                .invalidParameter, "user is not a user name: 1 to 64 characters out of A-Z, a-z, 0-9 and + = , . @ _ -."
+            )
         }
         return user
     }

@@ -26,7 +26,7 @@ protocol AdminOperations: Sendable {
     func createSession(
         _ principal: Principal, duration: Duration, policy: String?
     ) async throws(VaultError) -> NewSession
-    func simulate(_ question: AccessQuestion) async throws(VaultError) -> AccessDecision
+    func simulate(_ question: AccessQuestion) async throws(VaultError) -> AccessVerdict
 
     func createTopic(_ topic: TopicARN, target: TopicTarget) async throws(VaultError) -> NewTopic
     func listTopics(_ account: AccountID) async throws(VaultError) -> [TopicDescription]
@@ -48,8 +48,9 @@ protocol AdminOperations: Sendable {
 }
 
 extension VaultEngine: AdminOperations {
-    /// Judged on the very path of real requests. A session policy that cannot be one is said so: it would only ever deny.
-    func simulate(_ question: AccessQuestion) async throws(VaultError) -> AccessDecision {
+    /// Judged on the very path of real requests. A session policy that cannot be one is refused: it would only ever
+    /// deny.
+    func simulate(_ question: AccessQuestion) async throws(VaultError) -> AccessVerdict {
         if let text = question.sessionPolicy {
             do throws(PolicyError) {
                 _ = try PolicyDocument(parsing: text, as: .session, maxBytes: Self.maxSessionPolicyBytes)
@@ -66,6 +67,33 @@ extension VaultEngine: AdminOperations {
             principal: question.principal, region: region, accessKeyID: "simulation",
             sessionPolicy: question.sessionPolicy, sourceAddress: question.sourceAddress, isSecure: question.isSecure,
             userAgent: question.userAgent)
-        return try await simulate(caller, question.action, on: question.target)
+        return AccessVerdict(try await simulate(caller, question.action, on: question.target))
+    }
+}
+
+/// What a simulation found, as the operator is told.
+struct AccessVerdict: Sendable, Hashable {
+    let isAllowed: Bool
+    /// `allowed`, `rootOfTheAccount`, `explicitDeny` or `noStatementAllows`.
+    let reason: String
+    /// The policy and the statement that decide; nil where none does.
+    let policy: String?
+    let statement: String?
+    /// One line that begins with the verdict.
+    let text: String
+}
+
+extension AccessVerdict {
+    init(_ decision: AccessDecision) {
+        let reason =
+            switch decision.reason {
+            case .explicitDeny: "explicitDeny"
+            case .allowed: "allowed"
+            case .rootOfTheAccount: "rootOfTheAccount"
+            case .noStatementAllows: "noStatementAllows"
+            }
+        self.init(
+            isAllowed: decision.isAllowed, reason: reason, policy: decision.deciding?.source.description,
+            statement: decision.deciding?.statement, text: decision.text)
     }
 }

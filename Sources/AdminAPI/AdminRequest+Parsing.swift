@@ -49,7 +49,8 @@ extension AdminRequest {
         case "list-user-policies": return .listUserPolicies(try members.account(), try members.user())
         case "create-session":
             let order = SessionOrder(
-                principal: try members.principal(), seconds: try members.seconds(), policy: try members.optionalText("policy"))
+                principal: try members.principal(), seconds: try members.seconds(),
+                policy: try members.optionalText("policy"))
             return .createSession(order)
         case "simulate": return .simulate(try members.question())
         default: return nil

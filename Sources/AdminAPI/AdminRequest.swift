@@ -117,6 +117,31 @@ public enum AdminRequest: Sendable, Hashable {
     }
 }
 
+extension AdminRequest {
+    /// Whom or what it is about, for the log; never a secret nor a document.
+    var subject: String? {
+        switch self {
+        case .createAccount(let account), .listAccounts(let account): account?.digits
+        case .setAccount(let account, _), .listAccessKeys(let account), .listUsers(let account),
+            .listTopics(let account), .listMessages(let account, _, _):
+            account.digits
+        case .createAccessKey(let account, let user): Principal(account: account, user: user).arn
+        case .setAccessKey(let key, _), .deleteAccessKey(let key): String(key.prefix(64))
+        case .createUser(let account, let user), .setUser(let account, let user, _), .deleteUser(let account, let user),
+            .putUserPolicy(let account, let user, _, _), .deleteUserPolicy(let account, let user, _),
+            .listUserPolicies(let account, let user):
+            Principal(account: account, user: user).arn
+        case .createSession(let order): order.principal.arn
+        case .simulate(let question): question.principal.arn
+        case .createTopic(let topic, _), .deleteTopic(let topic), .testTopic(let topic): topic.text
+        case .resendMessage(let message), .dropMessage(let message): message.hex
+        case .rotateVaultKey(let location), .setVaultCompression(let location, _): location.arn
+        case .createBackup(let directory): directory
+        case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock: nil
+        }
+    }
+}
+
 /// What temporary credentials are asked for.
 public struct SessionOrder: Sendable, Hashable {
     public let principal: Principal

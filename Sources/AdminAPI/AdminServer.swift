@@ -98,7 +98,9 @@ public struct AdminServer: Service {
             verb = String(request.uri.path.dropFirst(AdminRequest.pathPrefix.count))
             let asked = try AdminRequest(verb: verb, body: try await body(of: request))
             let document = try await responder.answer(asked)
-            logger.info("An administrative request was done.", metadata: ["verb": "\(asked.verb)"])
+            logger.info(
+                "An administrative request was done.",
+                metadata: ["verb": "\(asked.verb)", "subject": "\(asked.subject ?? "-")"])
             return response(.ok, document)
         } catch {
             let failure = error as? VaultError ?? VaultError(.internalFailure, "The request failed.", cause: error)

@@ -51,8 +51,8 @@ extension GlacierClient {
             try vaultCall("DeleteVaultAccessPolicy of", vault, method: "DELETE", tail: ["access-policy"]))
     }
 
-    /// InitiateVaultLock: the policy is in force at once, for 24 hours. Returns the lock id, without which the lock cannot
-    /// be completed.
+    /// InitiateVaultLock: the policy is in force at once, for 24 hours. Returns the lock id, without which the lock
+    /// cannot be completed.
     ///
     /// Not repeated when its outcome is unknown: the lock may be in progress under an id that nobody was told. Abort it
     /// then, and begin again.

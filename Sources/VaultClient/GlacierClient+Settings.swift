@@ -33,8 +33,8 @@ extension GlacierClient {
     /// The most tags that one request may add.
     static let tagsPerRequest = 10
 
-    /// AddTagsToVault: a tag that exists gets the new value. More than ten go in several requests, in the order of their
-    /// keys, so that a refusal may come when some are added.
+    /// AddTagsToVault: a tag that exists gets the new value. More than ten go in several requests, in the order of
+    /// their keys, so that a refusal may come when some are added.
     public func addTags(_ tags: [String: String], vault: String) async throws {
         let sorted = tags.sorted { $0.key < $1.key }
         for first in stride(from: 0, to: sorted.count, by: Self.tagsPerRequest) {

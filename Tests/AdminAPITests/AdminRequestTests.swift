@@ -67,7 +67,8 @@ struct AdminRequestTests {
             "set-vault-compression",
             #"{"accountId":"123456789012","region":"us-east-1","vault":"v","compression":"zip"}"#
         ),
-        ("create-user", #"{"accountId":"123456789012"}"#), ("create-user", #"{"accountId":"123456789012","user":"a b"}"#),
+        ("create-user", #"{"accountId":"123456789012"}"#),
+        ("create-user", #"{"accountId":"123456789012","user":"a b"}"#),
         ("create-user", #"{"accountId":"123456789012","user":""}"#), ("list-users", "{}"),
         ("set-user", #"{"accountId":"123456789012","user":"a"}"#), ("delete-user", #"{"user":"a"}"#),
         ("create-access-key", #"{"accountId":"123456789012","user":"a/b"}"#),

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import AccessPolicy
 import Messaging
 import VaultModel
 
@@ -47,12 +46,17 @@ extension FakeAdminOperations {
             principal: principal, accessKeyID: "CVTKIOSFODNN7EXAMPLE", secretAccessKey: "secret", sessionToken: "token",
             expires: Self.moment)
     }
-    func simulate(_ question: AccessQuestion) async throws(VaultError) -> AccessDecision {
-        note("simulate \(question.principal) \(question.action.rawValue) \(question.sourceAddress ?? "-") \(question.isSecure)")
+    func simulate(_ question: AccessQuestion) async throws(VaultError) -> AccessVerdict {
+        let circumstances = "\(question.sourceAddress ?? "-") \(question.isSecure)"
+        note("simulate \(question.principal) \(question.action.rawValue) \(circumstances)")
         guard question.principal.isRoot else {
-            return AccessDecision(.explicitDeny, .init(source: .lockPolicy, statement: "one-year"))
+            return AccessVerdict(
+                isAllowed: false, reason: "explicitDeny", policy: "lock policy", statement: "one-year",
+                text: "denied by statement one-year of the lock policy")
         }
-        return AccessDecision(.rootOfTheAccount)
+        return AccessVerdict(
+            isAllowed: true, reason: "rootOfTheAccount", policy: nil, statement: nil,
+            text: "allowed: the root of the account")
     }
 
     func createTopic(_ topic: TopicARN, target: TopicTarget) async throws(VaultError) -> NewTopic {
@@ -62,7 +66,8 @@ extension FakeAdminOperations {
     func listTopics(_ account: AccountID) async throws(VaultError) -> [TopicDescription] {
         [
             TopicDescription(
-                topic: AdminRequestTests.topic, target: .command(arguments: ["/bin/notify", "-x"]), created: Self.moment)
+                topic: AdminRequestTests.topic, target: .command(arguments: ["/bin/notify", "-x"]), created: Self.moment
+            )
         ]
     }
     func deleteTopic(_ topic: TopicARN) async throws(VaultError) { note("deleteTopic \(topic)") }
@@ -87,7 +92,8 @@ extension FakeAdminOperations {
 
     func clockStatus() async throws(VaultError) -> ClockStatus {
         ClockStatus(
-            now: Self.moment.advanced(by: .seconds(7200)), highest: Self.moment, expected: Self.moment, isTrusted: false)
+            now: Self.moment.advanced(by: .seconds(7200)), highest: Self.moment, expected: Self.moment, isTrusted: false
+        )
     }
     func confirmClock() async throws(VaultError) -> ClockStatus {
         note("confirmClock")

@@ -15,7 +15,14 @@ from Support.verbs import ACCESS, GENERAL, NOT_FOUND, USAGE
 
 ALLOW_DESCRIBE = {
     "Version": "2012-10-17",
-    "Statement": [{"Sid": "describe", "Effect": "Allow", "Action": ["glacier:DescribeVault", "glacier:ListVaults"], "Resource": "*"}],
+    "Statement": [
+        {
+            "Sid": "describe",
+            "Effect": "Allow",
+            "Action": ["glacier:DescribeVault", "glacier:ListVaults"],
+            "Resource": "*",
+        }
+    ],
 }
 ONLY_FROM_HOME = {
     "Version": "2012-10-17",
@@ -32,7 +39,7 @@ ONLY_FROM_HOME = {
 
 @pytest.fixture
 def anna(account):
-    """A user of an account of the test's own, with an access key; she may do nothing yet. `account.run` acts as the root."""
+    """A user with an access key, of an account of the test's own; she may do nothing yet. `account` acts as the root."""
     account.run("vault", "create", "v")
     account.run("user", "create", "anna", "--account-id", account.account.number)
     key = account.json("access-key", "create", "--account-id", account.account.number, "--user", "anna")
@@ -43,11 +50,21 @@ def anna(account):
 def put(account, name, document, expect=0):
     path = account.file(f"{name}.json", document)
     return account.run(
-        "policy", "put", "--account-id", account.account.number, "--user", "anna", "--name", name, "--file", path, expect=expect
+        "policy",
+        "put",
+        "--account-id",
+        account.account.number,
+        "--user",
+        "anna",
+        "--name",
+        name,
+        "--file",
+        path,
+        expect=expect,
     )
 
 
-# -- users and their policies ----------------------------------------------------------------------------------------------
+# -- users and their policies --
 
 
 def test_a_user_may_do_what_its_policies_say_and_nothing_before(account, anna):
@@ -107,13 +124,17 @@ def test_a_refused_policy_names_the_place(account, anna):
     assert account.json("policy", "list", "--account-id", account.account.number, "--user", "anna") == []
 
 
-# -- policies without a service ----------------------------------------------------------------------------------------------
+# -- policies without a service --
 
 
 def test_policies_are_checked_without_a_service(verbs):
     good = verbs.file("good.json", ALLOW_DESCRIBE)
     assert verbs.run("policy", "check", "--file", good, "--kind", "identity") == "The policy can be set.\n"
-    assert verbs.json("policy", "check", "--file", good, "--kind", "session") == {"place": None, "reason": None, "valid": True}
+    assert verbs.json("policy", "check", "--file", good, "--kind", "session") == {
+        "place": None,
+        "reason": None,
+        "valid": True,
+    }
     arn = "arn:aws:glacier:us-east-1:111122223333:vaults/v"
     refused = verbs.json("policy", "check", "--file", good, "--kind", "vault", "--vault-arn", arn, expect=GENERAL)
     assert refused["valid"] is False and "Statement[0]" in refused["place"] and refused["reason"]
@@ -127,12 +148,14 @@ def test_policies_are_checked_without_a_service(verbs):
     verbs.run("policy", "check", "--file", verbs.home / "absent", "--kind", "identity", expect=GENERAL)
 
 
-# -- simulations -------------------------------------------------------------------------------------------------------------
+# -- simulations --
 
 
 def simulate(account, *arguments, expect=0):
     number = account.account.number
-    return account.json("policy", "simulate", "--principal", f"arn:aws:iam::{number}:user/anna", *arguments, expect=expect)
+    return account.json(
+        "policy", "simulate", "--principal", f"arn:aws:iam::{number}:user/anna", *arguments, expect=expect
+    )
 
 
 def test_a_simulation_tells_the_verdict_and_the_statement(account, anna):
@@ -140,9 +163,15 @@ def test_a_simulation_tells_the_verdict_and_the_statement(account, anna):
     assert denied["allowed"] is False and denied["statement"] is None
     put(account, "describe", ALLOW_DESCRIBE)
     allowed = simulate(account, "--action", "glacier:DescribeVault", "--vault", "v")
-    assert (allowed["allowed"], allowed["policy"], allowed["statement"]) == (True, "identity policy describe", "describe")
+    assert (allowed["allowed"], allowed["policy"], allowed["statement"]) == (
+        True,
+        "identity policy describe",
+        "describe",
+    )
     assert simulate(account, "--action", "ListVaults")["allowed"]
-    root = account.json("policy", "simulate", "--principal", account.account.number, "--action", "DeleteVault", "--vault", "v")
+    root = account.json(
+        "policy", "simulate", "--principal", account.account.number, "--action", "DeleteVault", "--vault", "v"
+    )
     assert root["reason"] == "rootOfTheAccount"
     account.run("policy", "simulate", "--principal", "anna", "--action", "ListVaults", expect=USAGE)
     simulate(account, "--action", "Fly", "--vault", "v", expect=USAGE)
@@ -174,27 +203,48 @@ def test_a_simulation_sees_the_lock_that_binds_even_the_root(account, anna):
         "Condition": {"NumericLessThan": {"glacier:ArchiveAgeInDays": "365"}},
     }
     account.run(
-        "vault", "lock", "initiate", "v", "--file", account.file("lock.json", {"Version": "2012-10-17", "Statement": [statement]})
+        "vault",
+        "lock",
+        "initiate",
+        "v",
+        "--file",
+        account.file("lock.json", {"Version": "2012-10-17", "Statement": [statement]}),
     )
-    question = ("policy", "simulate", "--principal", number, "--action", "DeleteArchive", "--vault", "v", f"--archive-id={archive}")
+    question = (
+        "policy",
+        "simulate",
+        "--principal",
+        number,
+        "--action",
+        "DeleteArchive",
+        "--vault",
+        "v",
+        f"--archive-id={archive}",
+    )
     verdict = account.json(*question, expect=GENERAL)
     assert (verdict["reason"], verdict["policy"], verdict["statement"]) == ("explicitDeny", "lock policy", "a-year")
     assert "a-year" in account.run(*question, expect=GENERAL)
     account.run("vault", "lock", "abort", "v")
 
 
-# -- sessions ----------------------------------------------------------------------------------------------------------------
+# -- sessions --
 
 
 def session_of(account, *arguments):
     document = account.json("session", "create", "--account-id", account.account.number, *arguments)
     assert sorted(document) == ["AccessKeyId", "Expiration", "SecretAccessKey", "SessionToken", "Version"]
     assert document["Version"] == 1
-    return document, account.acting_as(document["AccessKeyId"], document["SecretAccessKey"], token=document["SessionToken"])
+    return document, account.acting_as(
+        document["AccessKeyId"], document["SecretAccessKey"], token=document["SessionToken"]
+    )
 
 
 def test_a_session_acts_as_its_user_within_its_policy(account, anna):
-    put(account, "all", {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "glacier:*", "Resource": "*"}]})
+    put(
+        account,
+        "all",
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "glacier:*", "Resource": "*"}]},
+    )
     document, session = session_of(account, "--user", "anna", "--duration", "15m")
     expires = datetime.datetime.fromisoformat(document["Expiration"].replace("Z", "+00:00"))
     left = (expires - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
@@ -229,8 +279,11 @@ def test_impossible_sessions_are_refused(account):
 
 
 def test_boto3_takes_sessions_by_credential_process(account, tmp_path, monkeypatch):
-    command = f"{binary()} session create --data-dir {account.server.data_dir} --account-id {account.account.number} --output json"
-    config = account.file("config", f"[profile cold]\nregion = {account.server.region}\ncredential_process = {command}\n")
+    who = f"--data-dir {account.server.data_dir} --account-id {account.account.number}"
+    command = f"{binary()} session create {who} --output json"
+    config = account.file(
+        "config", f"[profile cold]\nregion = {account.server.region}\ncredential_process = {command}\n"
+    )
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
@@ -242,7 +295,7 @@ def test_boto3_takes_sessions_by_credential_process(account, tmp_path, monkeypat
     assert [vault["VaultName"] for vault in glacier.list_vaults()["VaultList"]] == ["v"]
 
 
-# -- topics ------------------------------------------------------------------------------------------------------------------
+# -- topics --
 
 
 def wait_until(condition, seconds=30):
@@ -276,7 +329,17 @@ def test_a_command_gets_its_arguments(account, tmp_path):
     target = tmp_path / "said"
     script = "import sys; open(sys.argv[1], 'w').write(sys.stdin.read())"
     account.run(
-        "topic", "create", topic, "--command", sys.executable, "--argument", "-c", "--argument", script, "--argument", target
+        "topic",
+        "create",
+        topic,
+        "--command",
+        sys.executable,
+        "--argument",
+        "-c",
+        "--argument",
+        script,
+        "--argument",
+        target,
     )
     account.run("topic", "test", topic)
     assert json.loads(target.read_text())["TopicArn"] == topic
@@ -288,7 +351,11 @@ def test_impossible_topics_are_refused(account, tmp_path):
     account.run("topic", "create", topic, "--webhook", "https://a", "--directory", "/tmp", expect=USAGE)
     account.run("topic", "create", "bad", "--directory", tmp_path, expect=USAGE)
     account.run("topic", "create", topic, "--directory", tmp_path, "--argument", "x", expect=USAGE)
-    for target in (("--webhook", "ftp://host/x"), ("--directory", tmp_path / "absent"), ("--command", tmp_path / "absent")):
+    for target in (
+        ("--webhook", "ftp://host/x"),
+        ("--directory", tmp_path / "absent"),
+        ("--command", tmp_path / "absent"),
+    ):
         account.run("topic", "create", topic, *target, expect=GENERAL)
 
 
@@ -299,7 +366,9 @@ def test_a_message_that_did_not_arrive_is_sent_again_or_dropped(account, tmp_pat
     account.run("vault", "notifications", "set", "v", "--topic", topic)
     for _ in range(2):
         account.run("inventory", "--vault", "v", "--output", "json")
-    dead = wait_until(lambda: (found := account.json("topic", "messages", "--account-id", number)) and len(found) == 2 and found)
+    dead = wait_until(
+        lambda: (found := account.json("topic", "messages", "--account-id", number)) and len(found) == 2 and found
+    )
     assert all(message["topic"] == topic and message["state"] == "dead" and message["lastFailure"] for message in dead)
     assert dead[0]["messageId"] in account.run("topic", "messages")
     spool = tmp_path / "spool"
@@ -316,7 +385,7 @@ def test_a_message_that_did_not_arrive_is_sent_again_or_dropped(account, tmp_pat
     account.run("topic", "resend", "0", expect=USAGE)
 
 
-# -- the clock ---------------------------------------------------------------------------------------------------------------
+# -- the clock --
 
 
 def test_the_clock_is_shown_and_confirmed(verbs):

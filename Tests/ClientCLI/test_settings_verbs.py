@@ -15,7 +15,14 @@ def arn(verbs, vault):
 
 
 def access_policy(verbs, vault, effect="Allow", action="glacier:DescribeVault", principal="*", **more):
-    statement = {"Sid": "one", "Effect": effect, "Principal": principal, "Action": action, "Resource": arn(verbs, vault), **more}
+    statement = {
+        "Sid": "one",
+        "Effect": effect,
+        "Principal": principal,
+        "Action": action,
+        "Resource": arn(verbs, vault),
+        **more,
+    }
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
@@ -24,7 +31,7 @@ def retention_policy(verbs, vault):
     return access_policy(verbs, vault, "Deny", "glacier:DeleteArchive", Condition=condition)
 
 
-# -- tags ----------------------------------------------------------------------------------------------------------------
+# -- tags --
 
 
 def test_tags_are_added_changed_listed_and_removed(verbs, vault):
@@ -55,7 +62,7 @@ def test_too_many_tags_and_bad_ones_are_refused(verbs, vault):
     verbs.run("vault", "tags", "never-made", expect=NOT_FOUND)
 
 
-# -- access policies -----------------------------------------------------------------------------------------------------
+# -- access policies --
 
 
 def test_an_access_policy_is_kept_as_it_was_set(verbs, vault):
@@ -84,7 +91,7 @@ def test_a_policy_file_that_cannot_be_one_is_refused_before_anything_is_sent(ver
     verbs.run("vault", "policy", "set", vault, "--file", verbs.file("large", "x" * 70000), expect=USAGE)
 
 
-# -- locks ---------------------------------------------------------------------------------------------------------------
+# -- locks --
 
 
 def test_a_lock_is_tried_aborted_and_completed(verbs, vault):
@@ -92,7 +99,11 @@ def test_a_lock_is_tried_aborted_and_completed(verbs, vault):
     verbs.run("vault", "lock", "get", vault, expect=NOT_FOUND)
     first = verbs.json("vault", "lock", "initiate", vault, "--file", path)["LockId"]
     lock = verbs.json("vault", "lock", "get", vault)
-    assert lock["State"] == "InProgress" and lock["ExpirationDate"] and json.loads(lock["Policy"]) == json.loads(path.read_text())
+    assert (
+        lock["State"] == "InProgress"
+        and lock["ExpirationDate"]
+        and json.loads(lock["Policy"]) == json.loads(path.read_text())
+    )
     verbs.run("vault", "lock", "initiate", vault, "--file", path, expect=ACCESS)
     verbs.run("vault", "lock", "abort", vault)
     verbs.run("vault", "lock", "get", vault, expect=NOT_FOUND)
@@ -117,7 +128,7 @@ def test_a_locked_vault_keeps_its_archives(verbs, vault):
     verbs.run("archive", "delete", "--vault", vault, f"--archive-id={archive}")
 
 
-# -- notifications -------------------------------------------------------------------------------------------------------
+# -- notifications --
 
 
 def test_notifications_are_set_shown_and_deleted(verbs, vault):
@@ -135,7 +146,7 @@ def test_notifications_are_set_shown_and_deleted(verbs, vault):
     verbs.run("vault", "notifications", "get", vault, expect=NOT_FOUND)
 
 
-# -- the account's retrievals --------------------------------------------------------------------------------------------
+# -- the account's retrievals --
 
 
 def test_capacity_is_purchased_up_to_two_units(account):

@@ -29,7 +29,9 @@ class Verbs:
         if self.token:
             environment["AWS_SESSION_TOKEN"] = self.token
         result = self.server.command([*map(str, arguments)], check=False, timeout=120, environment=environment)
-        assert result.returncode == expect, f"exit {result.returncode}, expected {expect}: {arguments}\n{result.stdout}{result.stderr}"
+        assert (
+            result.returncode == expect
+        ), f"exit {result.returncode}, expected {expect}: {arguments}\n{result.stdout}{result.stderr}"
         assert self.account.secret not in result.stdout + result.stderr
         self.stderr = result.stderr
         return result.stdout

@@ -66,7 +66,8 @@ import Testing
     @Test func aLockGoesThroughItsStates() async throws {
         let progress =
             #"{"Policy":"{}","State":"InProgress","ExpirationDate":"2026-01-02T00:00:00.000Z","CreationDate":"2026-01-01T00:00:00.000Z"}"#
-        let locked = #"{"Policy":"{}","State":"Locked","ExpirationDate":null,"CreationDate":"2026-01-01T00:00:00.000Z"}"#
+        let locked =
+            #"{"Policy":"{}","State":"Locked","ExpirationDate":null,"CreationDate":"2026-01-01T00:00:00.000Z"}"#
         let scripted = try ScriptedClient([
             .status(201, headers: [("x-amz-lock-id", "Lock_Id-1")]), .status(200, body: progress), Self.done,
             .status(200, body: locked), Self.done,
@@ -81,7 +82,8 @@ import Testing
         let path = "/-/vaults/v/lock-policy"
         #expect(
             Self.sent(scripted) == [
-                #"POST \#(path) {"Policy":"{}"}"#, "GET \(path)", "POST \(path)/Lock_Id-1", "GET \(path)", "DELETE \(path)",
+                #"POST \#(path) {"Policy":"{}"}"#, "GET \(path)", "POST \(path)/Lock_Id-1", "GET \(path)",
+                "DELETE \(path)",
             ])
     }
 
@@ -101,7 +103,9 @@ import Testing
 
     @Test func anAnswerWithoutTheIdIsAnError() async throws {
         let scripted = try ScriptedClient([.status(201), .status(201)])
-        await #expect(throws: ClientError.self) { _ = try await scripted.client.initiateVaultLock(policy: "{}", vault: "v") }
+        await #expect(throws: ClientError.self) {
+            _ = try await scripted.client.initiateVaultLock(policy: "{}", vault: "v")
+        }
         await #expect(throws: ClientError.self) { _ = try await scripted.client.purchaseCapacity() }
     }
 
@@ -114,7 +118,8 @@ import Testing
         let scripted = try ScriptedClient([Self.done, .status(200, body: document)])
         try await scripted.client.setDataRetrievalPolicy(allowance)
         #expect(try await scripted.client.dataRetrievalPolicy().allowance == allowance)
-        #expect(Self.sent(scripted) == ["PUT /-/policies/data-retrieval \(document)", "GET /-/policies/data-retrieval"])
+        #expect(
+            Self.sent(scripted) == ["PUT /-/policies/data-retrieval \(document)", "GET /-/policies/data-retrieval"])
     }
 
     @Test func serviceAnswersWithNullsAndWithoutRulesAreRead() async throws {
@@ -131,7 +136,9 @@ import Testing
     @Test func capacityIsPurchasedAndListed() async throws {
         let list =
             #"{"ProvisionedCapacityList":[{"CapacityId":"C","StartDate":"2026-01-31T00:00:00.000Z","ExpirationDate":"2026-02-28T00:00:00.000Z"}]}"#
-        let scripted = try ScriptedClient([.status(201, headers: [("x-amz-capacity-id", "C")]), .status(200, body: list)])
+        let scripted = try ScriptedClient([
+            .status(201, headers: [("x-amz-capacity-id", "C")]), .status(200, body: list),
+        ])
         #expect(try await scripted.client.purchaseCapacity() == "C")
         let unit = try #require(try await scripted.client.provisionedCapacity().first)
         #expect(unit.id == "C" && unit.expiration == "2026-02-28T00:00:00.000Z")

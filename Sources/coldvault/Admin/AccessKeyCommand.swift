@@ -50,7 +50,8 @@ extension AccessKeyCommand {
                 }
                 try session.show(.array(keys)) { document in
                     var table = TextTable([
-                        ("ACCESS KEY", .left), ("ACCOUNT", .left), ("USER", .left), ("STATE", .left), ("CREATED", .left),
+                        ("ACCESS KEY", .left), ("ACCOUNT", .left), ("USER", .left), ("STATE", .left),
+                        ("CREATED", .left),
                     ])
                     for key in document.arrayValue ?? [] {
                         table.add([

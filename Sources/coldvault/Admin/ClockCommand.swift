@@ -9,8 +9,8 @@ struct ClockCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "clock", abstract: "See and confirm the clock that vault locks rest on.",
         discussion: """
-            A lock such as "not before a year" is only as good as the clock. When the clock jumps ahead by more than an hour, deletions \
-            in locked vaults wait until an operator has compared it with another one and confirms it.
+            A lock such as "not before a year" is only as good as the clock. When the clock jumps ahead by more than an \
+            hour, deletions in locked vaults wait until an operator has compared it with another one and confirms it.
             """,
         subcommands: [Status.self, Confirm.self])
 

@@ -71,8 +71,9 @@ struct PolicyCheckCommand: AsyncParsableCommand {
             try StandardOutput.write(line: document.canonicalString())
         case .table:
             guard let error else { return try StandardOutput.write(line: "The policy can be set.") }
-            let place = error.place.isEmpty ? "" : " at \(error.place)"
-            StandardError.write("coldvault: The policy would be refused\(TextTable.printable(place)): \(TextTable.printable(error.reason)).\n")
+            let place = TextTable.printable(error.place.isEmpty ? "" : " at \(error.place)")
+            let reason = TextTable.printable(error.reason)
+            StandardError.write("coldvault: The policy would be refused\(place): \(reason).\n")
         }
     }
 

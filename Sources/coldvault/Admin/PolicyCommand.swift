@@ -80,7 +80,8 @@ extension PolicyCommand {
                 let all = try await session.client.send(.listUserPolicies(account, user)).arrayValue ?? []
                 guard let policy = all.first(where: { $0["name"]?.stringValue == name }) else {
                     throw AdminClientError(
-                        .notFound, "User \(user) has no policy '\(name)'. `coldvault policy list` tells which there are.")
+                        .notFound,
+                        "User \(user) has no policy '\(name)'. `coldvault policy list` tells which there are.")
                 }
                 try session.show(policy) { TextTable.printableLines($0.cell("document")) }
             }

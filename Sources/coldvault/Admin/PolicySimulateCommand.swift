@@ -13,7 +13,8 @@ struct PolicySimulateCommand: AsyncParsableCommand {
         commandName: "simulate",
         abstract: "Ask whether a principal would be allowed an action, and which statement decides. Nothing is done.",
         discussion: """
-            For example: coldvault policy simulate --principal arn:aws:iam::111122223333:user/anna --action DeleteArchive --vault photos
+            For example:
+            coldvault policy simulate --principal arn:aws:iam::111122223333:user/anna --action DeleteVault --vault photos
             Exit code 0 means allowed, 1 denied.
             """)
 
@@ -48,7 +49,8 @@ struct PolicySimulateCommand: AsyncParsableCommand {
             throw ValidationError("\(action.action.rawValue) is about a vault: name it with --vault.")
         }
         guard !action.action.isAccountLevel || vault == nil else {
-            throw ValidationError("\(action.action.rawValue) is about the account, not about a vault: leave out --vault.")
+            throw ValidationError(
+                "\(action.action.rawValue) is about the account, not about a vault: leave out --vault.")
         }
         guard archiveID == nil || action.action == .deleteArchive || action.action == .initiateJob else {
             throw ValidationError("--archive-id belongs to DeleteArchive and InitiateJob.")

@@ -23,7 +23,9 @@ struct TopicCommand: AsyncParsableCommand {
         func arn() throws -> TopicARN {
             guard let arn = TopicARN(topic) else {
                 throw ValidationError(
-                    "'\(topic)' is not the ARN of a topic: arn:aws:sns:REGION:ACCOUNT:NAME, the name out of a-z, A-Z, 0-9, '_' and '-'.")
+                    "'\(topic)' is not the ARN of a topic: arn:aws:sns:REGION:ACCOUNT:NAME, the name out of a-z, A-Z, "
+                        + "0-9, '_' and '-'."
+                )
             }
             return arn
         }
@@ -41,16 +43,21 @@ extension TopicCommand {
         static let configuration = CommandConfiguration(
             abstract: "Create a topic; prints its signing secret once.",
             discussion: """
-                For example: coldvault topic create arn:aws:sns:us-east-1:111122223333:ready --webhook https://example.net/hook
+                For example:
+                coldvault topic create arn:aws:sns:us-east-1:111122223333:ready --webhook https://example.net/hook
                 Then point a vault at it: coldvault vault notifications set photos --topic ARN
                 """)
 
         @OptionGroup var topic: Argument
         @Option(help: "URL that messages are posted to: https://… or http://….")
         var webhook: String?
-        @Option(help: "Existing directory of the service's machine, absolute: each message becomes a file.", completion: .directory)
+        @Option(
+            help: "Existing directory of the service's machine, absolute: each message becomes a file.",
+            completion: .directory)
         var directory: String?
-        @Option(help: "Executable of the service's machine, absolute; it gets each message on standard input.", completion: .file())
+        @Option(
+            help: "Executable of the service's machine, absolute; it gets each message on standard input.",
+            completion: .file())
         var command: String?
         @Option(
             name: .customLong("argument"), parsing: .unconditionalSingleValue,
@@ -79,7 +86,8 @@ extension TopicCommand {
                     Topic           \(arn)
                     Target          \(TextTable.printable(TopicCommand.targetText(document["target"])))
                     Signing secret  \(document.cell("signingSecret"))
-                    Keep the secret where messages are verified: it is not shown again. Try it: coldvault topic test \(arn)
+                    Keep the secret where messages are verified: it is not shown again.
+                    Try the topic: coldvault topic test \(arn)
                     """
                 }
             }

@@ -9,7 +9,8 @@ import VaultModel
 struct UserCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "user", abstract: "Create, list, disable, enable and delete the users of an account.",
-        discussion: "A new user may do nothing: give it a policy (coldvault policy put) and a key (coldvault access-key create).",
+        discussion:
+            "A new user may do nothing: give it a policy (coldvault policy put), a key (coldvault access-key create).",
         subcommands: [Create.self, List.self, Disable.self, Enable.self, Delete.self])
 
     /// The user a command works on.

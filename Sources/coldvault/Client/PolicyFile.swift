@@ -26,14 +26,16 @@ enum PolicyFile {
             bytes = try handle.read(upToCount: maxBytes + 1) ?? Data()
         } catch {
             throw ClientError(
-                .local, "\(name) cannot be read: \(error.localizedDescription)", remedy: "Check --file and its permissions.")
+                .local, "\(name) cannot be read: \(error.localizedDescription)",
+                remedy: "Check --file and its permissions.")
         }
         guard bytes.count <= maxBytes else {
             throw ClientError(.usage, "\(name) is larger than \(maxBytes) bytes, which no policy may be.")
         }
         guard let text = String(validating: bytes, as: UTF8.self), !text.isEmpty else {
             throw ClientError(
-                .usage, "\(name) is \(bytes.isEmpty ? "empty" : "not UTF-8 text").", remedy: "A policy is a JSON document.")
+                .usage, "\(name) is \(bytes.isEmpty ? "empty" : "not UTF-8 text").",
+                remedy: "A policy is a JSON document.")
         }
         return text
     }

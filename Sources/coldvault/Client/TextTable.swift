@@ -40,7 +40,8 @@ struct TextTable {
     /// As ``printable(_:)`` for text of several lines, which stay apart.
     static func printableLines(_ text: String) -> String {
         text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map { line in
-            line.split(separator: "\t", omittingEmptySubsequences: false).map { printable(String($0)) }.joined(separator: "\t")
+            line.split(separator: "\t", omittingEmptySubsequences: false).map { printable(String($0)) }.joined(
+                separator: "\t")
         }.joined(separator: "\n")
     }
 

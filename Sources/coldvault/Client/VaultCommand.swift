@@ -7,9 +7,11 @@ import VaultClient
 /// `coldvault vault …`
 struct VaultCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vault", abstract: "Create, list, describe, tag, share, lock and delete vaults of a Glacier service.",
+        commandName: "vault",
+        abstract: "Create, list, describe, tag, share, lock and delete vaults of a Glacier service.",
         subcommands: [
-            Create.self, List.self, Describe.self, Delete.self, Tag.self, Untag.self, Tags.self, VaultPolicyCommand.self,
+            Create.self, List.self, Describe.self, Delete.self, Tag.self, Untag.self, Tags.self,
+            VaultPolicyCommand.self,
             VaultLockCommand.self, VaultNotificationsCommand.self,
         ])
 }

@@ -9,8 +9,8 @@ struct VaultLockCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lock", abstract: "Lock a vault with a policy that nobody can change, in two steps.",
         discussion: """
-            initiate puts the policy in force for 24 hours: try whether it does what it should. Then complete makes it permanent, or \
-            abort removes it. A completed lock cannot be undone by anyone, the operator included.
+            initiate puts the policy in force for 24 hours: try whether it does what it should. Then complete makes it \
+            permanent, or abort removes it. A completed lock cannot be undone by anyone, the operator included.
             """,
         subcommands: [Initiate.self, Complete.self, Abort.self, Get.self])
 }
@@ -33,7 +33,8 @@ extension VaultLockCommand {
                 try session.show(["LockId": .string(id), "VaultName": .string(name)]) {
                     """
                     Lock id: \(id)
-                    The policy is in force for 24 hours. Make it permanent: coldvault vault lock complete \(name) --lock-id \(id)
+                    The policy is in force for 24 hours. Make it permanent:
+                    coldvault vault lock complete \(name) --lock-id \(id)
                     """
                 }
             }

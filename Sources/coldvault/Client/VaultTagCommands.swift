@@ -51,7 +51,8 @@ extension VaultCommand {
             abstract: "Remove tags from a vault. Succeeds also when it does not have them.")
 
         @OptionGroup var vault: VaultArgument
-        @Option(name: .customLong("key"), parsing: .unconditionalSingleValue, help: "Key of a tag; give it once for each.")
+        @Option(
+            name: .customLong("key"), parsing: .unconditionalSingleValue, help: "Key of a tag; give it once for each.")
         var keys: [String]
         @OptionGroup var options: ClientOptions
 
