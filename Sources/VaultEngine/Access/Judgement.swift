@@ -16,7 +16,7 @@ struct Judgement: Sendable {
     let isLocked: Bool
     /// For archives: the identifier, when this service issued it to the account.
     let identifier: Identifier?
-    /// The archive of that identifier, when it is the vault's and still known.
+    /// The stored archive of that identifier, when it is the vault's.
     let archive: ArchiveRow?
 }
 
@@ -49,6 +49,8 @@ extension VaultEngine {
                 identifier = keyring.identifiers.parse(text, kind: .archive, account: location.account)
                 if let identifier, identifier.vault == vault?.uid {
                     archive = try await catalog.archive(ArchiveUID(words: identifier.uid))
+                    // A deleted one is as unknown as one that never was: there is nothing left to protect.
+                    if archive?.state != .stored { archive = nil }
                 }
             }
             // A vault that is to be created is not one that has policies: the name alone decides.

@@ -19,8 +19,8 @@ extension VaultEngine {
                 guard let vault = judged.vault else { throw Messages.vaultNotFound(location) }
                 guard let id = judged.identifier else { throw Messages.archiveNotFound(archiveID) }
                 guard id.vault == vault.uid else { throw Messages.foreignArchive(location) }
-                // An id that verifies but names nothing was deleted so long ago that nothing of it is left.
-                guard let archive = judged.archive, archive.state == .stored else { return }
+                // An id that verifies but names nothing stored was deleted before.
+                guard let archive = judged.archive else { return }
                 guard time.isTrusted || !judged.isLocked else { throw Messages.clockNotTrusted(location) }
                 try await delete(archive, in: vault)
             }
