@@ -29,6 +29,17 @@ struct ServiceStatus: Sendable {
         } catch {
             checks.append(HealthReport.Check(name: "space", isHealthy: false, detail: "\(error)"))
         }
+        do {
+            let clock = try await engine.clockStatus()
+            // Everything but deletions in locked vaults goes on, so that a doubtful clock does not take the service out of service.
+            checks.append(
+                HealthReport.Check(
+                    name: "clock", isHealthy: true,
+                    detail: clock.isTrusted
+                        ? "trusted" : "runs ahead: deletions in locked vaults wait; set it right, then run coldvault clock confirm"))
+        } catch {
+            checks.append(HealthReport.Check(name: "clock", isHealthy: false, detail: "\(error)"))
+        }
         return HealthReport(version: ServiceVersion.text, checks: checks)
     }
 
@@ -45,6 +56,7 @@ struct ServiceStatus: Sendable {
             Gauge(label: "coldvault.waiting.messages").record(totals.waitingMessages)
             Gauge(label: "coldvault.dead.messages").record(totals.deadMessages)
         }
+        if let clock = try? await engine.clockStatus() { Gauge(label: "coldvault.clock.trusted").record(clock.isTrusted ? 1 : 0) }
         if let free = try? await engine.availableBytes() { Gauge(label: "coldvault.available.bytes").record(free) }
     }
 }
@@ -65,6 +77,8 @@ enum ServiceMetrics {
         MetricDescription(name: "coldvault.messages.given.up", help: "Messages that became dead letters."),
         MetricDescription(name: "coldvault.dead.messages.dropped", help: "Dead letters dropped because their account had too many."),
         MetricDescription(name: "coldvault.available.bytes", help: "Room for archives, the reserve not counted."),
+        MetricDescription(name: "coldvault.clock.trusted", help: "0 while deletions in locked vaults wait for a confirmation of the clock."),
+        MetricDescription(name: "coldvault.access.denied", help: "Requests that policies denied."),
         MetricDescription(name: "coldvault.log.dropped.lines", help: "Log lines lost because standard error did not keep up."),
         MetricDescription(name: "coldvault.requests", help: "Requests answered, by operation and status."),
         MetricDescription(name: "coldvault.request.duration", help: "From a request's head to the end of its answer."),
