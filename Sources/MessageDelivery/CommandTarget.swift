@@ -2,7 +2,6 @@
 
 import Execution
 import Messaging
-import NIOCore
 import VaultModel
 
 /// Messages on the standard input of a command, one process for each. No shell is involved. Exit status 0 means taken; a process that
@@ -42,7 +41,7 @@ struct CommandTarget: Sendable {
 
     /// Feeds the process and waits for its end; nil when the time is up or the task is cancelled.
     private func wait(for child: ChildProcess, input: [UInt8]) async -> ChildProcess.End? {
-        let deadline = NIODeadline.now() + TimeAmount(limits.total)
+        let deadline = clock.monotonic() + limits.total
         var left = input[...]
         var nap = Self.firstNap
         while true {
@@ -51,7 +50,7 @@ struct CommandTarget: Sendable {
                 if left.isEmpty { child.closeInput() }
             }
             if let end = child.end() { return end }
-            guard NIODeadline.now() < deadline else { return nil }
+            guard clock.monotonic() < deadline else { return nil }
             do { try await clock.sleep(for: nap) } catch { return nil }
             nap = min(nap * 2, Self.longestNap)
         }
@@ -61,8 +60,8 @@ struct CommandTarget: Sendable {
         child.killGroup()
         let clock = clock
         await withCompletionGuaranteed {
-            let deadline = NIODeadline.now() + TimeAmount(Self.reapPatience)
-            while child.end() == nil, NIODeadline.now() < deadline {
+            let deadline = clock.monotonic() + Self.reapPatience
+            while child.end() == nil, clock.monotonic() < deadline {
                 // Nobody cancels a task of its own.
                 try? await clock.sleep(for: Self.firstNap)
             }

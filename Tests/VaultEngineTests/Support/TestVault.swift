@@ -5,6 +5,7 @@ import Execution
 import FileKeyCustody
 import Foundation
 import Logging
+import Messaging
 import NIOCore
 import SQLiteCatalog
 import Storage
@@ -45,6 +46,7 @@ struct Setup {
     var cold = MemoryBlobStore()
     var warm = MemoryBlobStore()
     var seed: UInt64 = 1
+    var transport: (any MessageTransport)?
 
     init() {
         // The clock stands still unless a test moves it, so that a slow machine loses no lease.
@@ -60,6 +62,7 @@ final class TestVault: Sendable {
     static let region = Region("us-east-1")!
 
     let setup: EngineConfiguration
+    let transport: (any MessageTransport)?
     let directory: String
     let clock: ManualClock
     let random: SeededRandom
@@ -73,6 +76,7 @@ final class TestVault: Sendable {
 
     init(_ setup: Setup, directory: String) async throws {
         self.setup = setup.configuration
+        transport = setup.transport
         self.directory = directory
         clock = ManualClock()
         random = SeededRandom(seed: setup.seed)
@@ -87,7 +91,7 @@ final class TestVault: Sendable {
             recovery: RecoveryKeyCustody(recoveryKey: recovery, random: random), recoveryKey: recovery,
             now: clock.now(), random: random)
         keyring = try await Self.openKeyring(keyFiles, root, random)
-        engine = Self.engine(setup.configuration, catalog, cold, warm, keyring, clock, random)
+        engine = Self.engine(setup.configuration, catalog, cold, warm, keyring, clock, random, transport)
     }
 
     static func openKeyring(_ files: MemoryKeyFiles, _ root: SecretKey, _ random: SeededRandom) async throws -> Keyring
@@ -100,18 +104,19 @@ final class TestVault: Sendable {
     private static func engine(
         _ configuration: EngineConfiguration, _ catalog: SQLiteCatalog, _ cold: ObservedStore, _ warm: ObservedStore,
         _ keyring: Keyring,
-        _ clock: any TimeSource, _ random: SeededRandom
+        _ clock: any TimeSource, _ random: SeededRandom, _ transport: (any MessageTransport)?
     ) -> VaultEngine {
         VaultEngine(
             configuration: configuration, catalog: catalog, cold: cold, warm: warm, keyring: keyring, compute: compute,
             clock: clock,
-            random: random, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            random: random, transport: transport, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     /// Another process over the same catalog and stores: it has opened the keys itself.
     func anotherEngine(clock other: (any TimeSource)? = nil) async throws -> VaultEngine {
         Self.engine(
-            setup, catalog, cold, warm, try await Self.openKeyring(keyFiles, root, random), other ?? clock, random)
+            setup, catalog, cold, warm, try await Self.openKeyring(keyFiles, root, random), other ?? clock, random,
+            transport)
     }
 
     static func location(_ name: String) -> VaultLocation {
