@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension Timestamp {
-    /// The same time of day one calendar month later; on that month's last day where the day does not exist in it (31 January becomes
-    /// 28 or 29 February).
+    /// The same time of day one calendar month later; on that month's last day where the day does not exist in it
+    /// (31 January becomes 28 or 29 February).
     public var oneCalendarMonthLater: Timestamp {
         let millisecondsPerDay: Int64 = 86_400_000
         var days = milliseconds / millisecondsPerDay

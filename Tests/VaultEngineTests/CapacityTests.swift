@@ -30,7 +30,8 @@ import VaultModel
     }
 
     @Test func everyMomentOfSomeYearsHasItsMonth() throws {
-        // The next month's first moments never come before this month's last ones, and the day is the same or the month's last.
+        // The next month's first moments never come before this month's last ones, and the day is the same or the
+        // month's last.
         var moment = try #require(Timestamp(iso8601: "2023-12-30T11:22:33Z"))
         let end = try #require(Timestamp(iso8601: "2028-04-01T00:00:00Z"))
         var last = moment.oneCalendarMonthLater
@@ -38,7 +39,9 @@ import VaultModel
             let later = moment.oneCalendarMonthLater
             let days = later.since(moment) / .seconds(86_400)
             #expect((28...31).contains(days) && later >= last && later.iso8601Seconds.hasSuffix("T11:22:33Z"))
-            let (day, laterDay) = (moment.iso8601Seconds.dropFirst(8).prefix(2), later.iso8601Seconds.dropFirst(8).prefix(2))
+            let (day, laterDay) = (
+                moment.iso8601Seconds.dropFirst(8).prefix(2), later.iso8601Seconds.dropFirst(8).prefix(2)
+            )
             #expect(day == laterDay || later.advanced(by: .seconds(86_400)).iso8601Seconds.dropFirst(8).hasPrefix("01"))
             last = later
             moment = moment.advanced(by: .seconds(86_400))
@@ -71,7 +74,10 @@ import VaultModel
             vault.clock.advance(by: .milliseconds(1))
             #expect(try await vault.engine.provisionedCapacity(account, TestVault.region).map(\.id) == [second])
             let third = try await vault.engine.purchaseProvisionedCapacity(account, TestVault.region)
-            #expect(try await vault.engine.accountSettings(account).capacity[TestVault.region]?.map(\.id) == [second, third])
+            #expect(
+                try await vault.engine.accountSettings(account).capacity[TestVault.region]?.map(\.id) == [
+                    second, third,
+                ])
             let nobody = try #require(AccountID("999999999999"))
             await expectRefusal(.notFound, "no account") {
                 _ = try await vault.engine.purchaseProvisionedCapacity(nobody, TestVault.region)
@@ -110,7 +116,9 @@ import VaultModel
         try await withVault({ $0.configuration.concurrentJobs = 2 }) { vault in
             _ = try await vault.engine.createAccount(account)
             var archives: [String] = []
-            for seed: UInt64 in 3..<6 { archives.append(try await vault.upload(content(Self.mebi, seed: seed)).archiveID) }
+            for seed: UInt64 in 3..<6 {
+                archives.append(try await vault.upload(content(Self.mebi, seed: seed)).archiveID)
+            }
             let wanted = try await vault.upload(bytes)
             let (budget, own) = (vault.engine.budget, vault.engine.provisionedBudget)
             // Whoever shares the memory waits now, and so do the jobs that hold both lanes.

@@ -30,11 +30,14 @@ import VaultModel
                 == .since(Timestamp(milliseconds: 100_000_000 - 86_400_000), maxBytes: 7))
     }
 
-    @Test(arguments: [
-        (0, 40, 10, 0), (0, 0, 10, 0), (1, 40, 10, 360), (40, 40, 10, 4 * 3600), (40, 1, 7, 6686), (400, 40, 10, 40 * 3600),
-        (.max, 1, 1, 745 * 3600), (.max, .max, UInt64(Int64.max), 0), (0, .max, 1 << 40, 745 * 3600), (5, 0, 1, 3600),
-        (4 << 40, 1, 1 << 40, 1), (0, 1, 0, 3600),
-    ] as [(UInt64, UInt64, UInt64, Int64)])
+    @Test(
+        arguments: [
+            (0, 40, 10, 0), (0, 0, 10, 0), (1, 40, 10, 360), (40, 40, 10, 4 * 3600), (40, 1, 7, 6686),
+            (400, 40, 10, 40 * 3600),
+            (.max, 1, 1, 745 * 3600), (.max, .max, UInt64(Int64.max), 0), (0, .max, 1 << 40, 745 * 3600),
+            (5, 0, 1, 3600),
+            (4 << 40, 1, 1 << 40, 1), (0, 1, 0, 3600),
+        ] as [(UInt64, UInt64, UInt64, Int64)])
     func whatIsTooMuchWaitsForItsShareOfTime(present: UInt64, wanted: UInt64, rate: UInt64, seconds: Int64) {
         let delay = RetrievalQuota.delay(present: present, wanted: wanted, bytesPerHour: rate)
         if seconds < 745 * 3600 {
@@ -85,7 +88,8 @@ import VaultModel
             await refused(vault, large, .standard)
             for tier: RetrievalTier in [.expedited, .bulk] { _ = try await vault.retrieve(large, tier: tier) }
             _ = try await vault.engine.initiateJob(
-                vault.location, JobRequest(action: .inventory(InventoryParameters()), tier: nil, description: nil, snsTopic: nil))
+                vault.location,
+                JobRequest(action: .inventory(InventoryParameters()), tier: nil, description: nil, snsTopic: nil))
             try await vault.running { _ = try await vault.ended(running) }
             for _ in 0..<4 { _ = try await vault.retrieve(small) }
             await refused(vault, small)
@@ -157,7 +161,8 @@ import VaultModel
                 let description = try await vault.engine.describeJob(vault.location, jobID: job)
                 #expect(
                     description.statusMessage
-                        == (index == 0 ? nil : "Queued until \(moment.iso8601Milliseconds) by the data retrieval policy."))
+                        == (index == 0
+                            ? nil : "Queued until \(moment.iso8601Milliseconds) by the data retrieval policy."))
                 #expect(description.created == start && description.status == .inProgress)
             }
             try await vault.running {
@@ -198,7 +203,9 @@ import VaultModel
             for (end, _) in starts {
                 let since = end.advanced(by: .zero - .seconds(86_400))
                 let sum = starts.filter { $0.at >= since && $0.at <= end }.reduce(0) { $0 + $1.bytes }
-                #expect(sum <= 3 * Self.mebi, "seed \(seed): \(sum) bytes may start in the day that ends at \(end.iso8601Seconds)")
+                #expect(
+                    sum <= 3 * Self.mebi,
+                    "seed \(seed): \(sum) bytes may start in the day that ends at \(end.iso8601Seconds)")
             }
             #expect(starts.contains { $0.at > vault.clock.now() }, "seed \(seed): some of it is put off for days")
         }

@@ -182,7 +182,8 @@ struct WishMaker {
         let job = JobRow(
             uid: JobUID(words: UIDWords(high: choices.next(), low: number)), id: "", vault: .none, account: account,
             action: .archiveRetrieval, tier: tier.rawValue, state: .queued, created: moment, notBefore: moment,
-            deadline: moment.advanced(by: tier.deadline), archive: archive, archiveID: nil, archiveSize: nil, range: nil,
+            deadline: moment.advanced(by: tier.deadline), archive: archive, archiveID: nil, archiveSize: nil,
+            range: nil,
             isProvisioned: isProvisioned, sealed: SealedColumnValue(keyVersion: 1, bytes: []))
         return SchedulerSimulation.Wish(job: job, length: length)
     }

@@ -18,7 +18,8 @@ import VaultModel
 
     /// One account queues ten thousand jobs, and another comes while they run.
     private func greedyAndModest(
-        _ seed: UInt64, lanes: Int, archives: UInt64 = .max, choose: @escaping SchedulerSimulation.Choice = { $0.next(of: $1) }
+        _ seed: UInt64, lanes: Int, archives: UInt64 = .max,
+        choose: @escaping SchedulerSimulation.Choice = { $0.next(of: $1) }
     ) throws -> (waited: Int64, starts: [SchedulerSimulation.Start]) {
         var maker = WishMaker(seed: seed)
         var wishes: [SchedulerSimulation.Wish] = []
@@ -26,7 +27,8 @@ import VaultModel
             let tier = RetrievalTier.allCases.randomElement(using: &maker.choices) ?? .bulk
             wishes.append(
                 try maker.wish(
-                    account: 1, at: 0, tier: tier, length: maker.number(in: Self.second...Self.longest), archives: archives))
+                    account: 1, at: 0, tier: tier, length: maker.number(in: Self.second...Self.longest),
+                    archives: archives))
         }
         // The latest deadline there is, when a good deal of the queue is still there.
         let modest = try maker.wish(
@@ -61,7 +63,8 @@ import VaultModel
     @Test(arguments: seeds) func jobsForOneArchiveShareTheirWorkAndDelayNobody(seed: UInt64) throws {
         let (waited, starts) = try greedyAndModest(seed, lanes: 4, archives: 300)
         #expect(waited <= Self.longest, "seed \(seed)")
-        #expect(starts.count { $0.isShared } > 9_000, "seed \(seed): ten thousand jobs of 300 archives mostly come along")
+        #expect(
+            starts.count { $0.isShared } > 9_000, "seed \(seed): ten thousand jobs of 300 archives mostly come along")
     }
 
     @Test(arguments: seeds) func everyNewAccountIsServedWithinOneRoundOfTheOthers(seed: UInt64) throws {
@@ -112,7 +115,8 @@ import VaultModel
         for starts in started.values {
             for start in starts where start.job.tier == RetrievalTier.expedited.rawValue && start.waited > 0 {
                 let overtaken = starts.contains {
-                    $0.job.tier == RetrievalTier.bulk.rawValue && $0.at < start.at && $0.at > start.job.created.milliseconds
+                    $0.job.tier == RetrievalTier.bulk.rawValue && $0.at < start.at
+                        && $0.at > start.job.created.milliseconds
                 }
                 #expect(!overtaken, "seed \(seed): Bulk went ahead of a waiting Expedited job")
             }
@@ -126,7 +130,8 @@ import VaultModel
             for _ in 0..<1000 {
                 wishes.append(
                     try maker.wish(
-                        account: account, at: 0, tier: .expedited, length: maker.number(in: Self.second...Self.longest)))
+                        account: account, at: 0, tier: .expedited, length: maker.number(in: Self.second...Self.longest))
+                )
             }
         }
         // Two units: far more Expedited jobs than they guarantee; those beyond queue like everybody's.
@@ -149,7 +154,8 @@ import VaultModel
     @Test(arguments: seeds) func nobodyMissesADeadlineWhileThereIsCapacity(seed: UInt64) throws {
         var maker = WishMaker(seed: seed)
         var wishes: [SchedulerSimulation.Wish] = []
-        // Four lanes, jobs of 15 s in the mean: 16 a minute. Bulk and Standard come in floods of hours of work, Expedited steadily.
+        // Four lanes, jobs of 15 s in the mean: 16 a minute. Bulk and Standard come in floods of hours of work,
+        // Expedited steadily.
         let length = Self.second...29 * Self.second
         for account in 1...4 {
             for tier in [RetrievalTier.standard, .bulk] {

@@ -193,7 +193,9 @@ import VaultModel
     @Test func whatCannotBeASessionIsRefused() async throws {
         try await withAnna { vault in
             let minute: Duration = .seconds(60)
-            for duration in [.zero, minute * 15 - .milliseconds(1), minute * (36 * 60) + .milliseconds(1), .seconds(Int64.max)] {
+            for duration in [
+                .zero, minute * 15 - .milliseconds(1), minute * (36 * 60) + .milliseconds(1), .seconds(Int64.max),
+            ] {
                 await expectRefusal(.invalidParameter, "15 minutes to 36 hours") {
                     _ = try await vault.engine.createSession(root, duration: duration, policy: nil)
                 }
@@ -205,8 +207,11 @@ import VaultModel
                 Self.policy + String(repeating: " ", count: bytes - Self.policy.utf8.count)
             }
             let longest = try await vault.engine.createSession(anna, policy: padded(VaultEngine.maxSessionPolicyBytes))
-            #expect(try await credential(vault, longest)?.sessionPolicy?.utf8.count == VaultEngine.maxSessionPolicyBytes)
-            for policy in [padded(VaultEngine.maxSessionPolicyBytes + 1), "", "{}", Self.policy.replacing("Allow", with: "Maybe")] {
+            #expect(
+                try await credential(vault, longest)?.sessionPolicy?.utf8.count == VaultEngine.maxSessionPolicyBytes)
+            for policy in [
+                padded(VaultEngine.maxSessionPolicyBytes + 1), "", "{}", Self.policy.replacing("Allow", with: "Maybe"),
+            ] {
                 await expectRefusal(.invalidParameter, "session policy is not valid") {
                     _ = try await vault.engine.createSession(anna, policy: policy)
                 }

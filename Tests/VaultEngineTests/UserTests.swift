@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AccessPolicy
 import CanonicalJSON
 import Cryptography
-import SealedArchive
+import Foundation
 import SQLiteCatalog
+import SealedArchive
 import Storage
 import StorageLaws
 import Testing
@@ -47,14 +49,18 @@ import VaultModel
             try await vault.engine.createUser(account, Self.anna)
             await expectRefusal(.invalidParameter, "already") { try await vault.engine.createUser(account, Self.anna) }
             #expect(
-                try await vault.engine.listUsers(account) == [Self.anna, Self.bert].map {
-                    UserDescription(account: account, name: $0, isActive: true, created: vault.clock.now(), policies: [])
-                })
+                try await vault.engine.listUsers(account)
+                    == [Self.anna, Self.bert].map {
+                        UserDescription(
+                            account: account, name: $0, isActive: true, created: vault.clock.now(), policies: [])
+                    })
             let key = try await vault.engine.createAccessKey(account, user: Self.anna)
             let other = try await vault.engine.createAccessKey(account, user: Self.bert)
             #expect(try await principal(vault, root) == Principal(account: account))
             #expect(try await principal(vault, key) == Principal(account: account, user: Self.anna))
-            #expect(try await vault.engine.listAccessKeys(account).first { $0.accessKeyID == key.accessKeyID }?.user == Self.anna)
+            #expect(
+                try await vault.engine.listAccessKeys(account).first { $0.accessKeyID == key.accessKeyID }?.user
+                    == Self.anna)
             await expectRefusal(.notFound, "no user carl") {
                 _ = try await vault.engine.createAccessKey(account, user: UserName("carl"))
             }
@@ -109,8 +115,40 @@ import VaultModel
             await expectRefusal(.notFound, "no user bert") {
                 try await vault.engine.putUserPolicy(account, Self.bert, name: "a", document: Self.allowList)
             }
-            await expectRefusal(.notFound, "no user bert") { _ = try await vault.engine.userPolicies(account, Self.bert) }
+            await expectRefusal(.notFound, "no user bert") {
+                _ = try await vault.engine.userPolicies(account, Self.bert)
+            }
             #expect(try await vault.engine.userPolicies(account, Self.anna) == ["a": Self.allowList])
+        }
+    }
+
+    @Test func theManualsPolicyAllowsWhatItSays() async throws {
+        let manual = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Docs/Operations/Identity.md")
+        let text = try String(contentsOf: manual, encoding: .utf8)
+        let start = try #require(text.range(of: "<<'JSON'\n"))
+        let end = try #require(text.range(of: "\nJSON\n"))
+        let owner = try #require(AccountID("111122223333"))
+        try await withVault { vault in
+            _ = try await vault.engine.createAccount(owner)
+            try await vault.engine.createUser(owner, Self.anna)
+            try await vault.engine.putUserPolicy(
+                owner, Self.anna, name: "upload-only", document: String(text[start.upperBound..<end.lowerBound]))
+            let region = TestVault.region
+            let backup = VaultLocation(account: owner, region: region, name: try #require(VaultName("backup")))
+            let other = VaultLocation(account: owner, region: region, name: try #require(VaultName("photos")))
+            for (action, location, isAllowed) in [
+                (.uploadArchive, backup, true), (.initiateMultipartUpload, backup, true),
+                (.uploadMultipartPart, backup, true),
+                (.abortMultipartUpload, backup, true), (.describeVault, backup, true), (.deleteArchive, backup, false),
+                (.initiateJob, backup, false), (.uploadArchive, other, false),
+            ] as [(VaultAction, VaultLocation, Bool)] {
+                let decision = try await vault.engine.simulate(
+                    Caller(principal: Principal(account: owner, user: Self.anna), region: region, accessKeyID: ""),
+                    action,
+                    on: .vault(location))
+                #expect(decision.isAllowed == isAllowed, "\(action) on \(location.name): \(decision.text)")
+            }
         }
     }
 
@@ -250,12 +288,15 @@ import VaultModel
             let name = UserName(String(repeating: "u", count: 61) + String(100 + number))!
             var policies = ["p" + String(repeating: "x", count: 127): quotes(Limits.maxIdentityPolicyBytes - 9)]
             for policy in 0..<9 { policies["\(policy)" + String(repeating: "x", count: 127)] = "\"" }
-            account.users.append(AccountState.User(name: name, state: .disabled, created: account.created, policies: policies))
+            account.users.append(
+                AccountState.User(name: name, state: .disabled, created: account.created, policies: policies))
             account.accessKeys.append(
                 AccountState.AccessKey(
                     id: String(repeating: "A", count: 17) + String(100 + number), user: name, state: .disabled,
                     created: account.created, secret: String(repeating: "s", count: 40)))
-            let topic = TopicARN("arn:aws:sns:\(String(repeating: "r", count: 32)):\(account.id):" + String(repeating: "t", count: 253) + String(100 + number))!
+            let topic = TopicARN(
+                "arn:aws:sns:\(String(repeating: "r", count: 32)):\(account.id):" + String(repeating: "t", count: 253)
+                    + String(100 + number))!
             let target: JSONValue = ["target": .string(String(repeating: "p", count: AccountState.maxTopicBytes - 13))]
             account.topics.append(AccountState.Topic(topic: topic, created: account.created, document: target))
         }
@@ -264,7 +305,8 @@ import VaultModel
             account.settings.retrievalPolicies[region] = .bytesPerHour(UInt64(Int64.max))
             account.settings.capacity[region] = (0..<2).map { _ in
                 CapacityUnit(
-                    id: String(repeating: "i", count: 24), start: account.created, expiration: Timestamp(milliseconds: .max))
+                    id: String(repeating: "i", count: 24), start: account.created,
+                    expiration: Timestamp(milliseconds: .max))
             }
         }
         try account.checkLimits()
@@ -290,7 +332,9 @@ import VaultModel
     @Test func settingsReadBackWhatTheyWroteAndNothingElse() throws {
         let region = TestVault.region
         var settings = AccountSettings.none
-        settings.retrievalPolicies = [region: .freeTier, try #require(Region("eu-west-1")): .bytesPerHour(UInt64(Int64.max))]
+        settings.retrievalPolicies = [
+            region: .freeTier, try #require(Region("eu-west-1")): .bytesPerHour(UInt64(Int64.max)),
+        ]
         settings.capacity[region] = [
             CapacityUnit(id: "x", start: Timestamp(milliseconds: 1), expiration: Timestamp(milliseconds: 2))
         ]

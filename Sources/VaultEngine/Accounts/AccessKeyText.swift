@@ -26,7 +26,9 @@ enum AccessKeyText {
         let limit = 256 - 256 % alphabet.count
         var out: [UInt8] = []
         while out.count < characters {
-            for byte in random.bytes(64) where out.count < characters && Int(byte) < limit { out.append(alphabet[Int(byte) % alphabet.count]) }
+            for byte in random.bytes(64) where out.count < characters && Int(byte) < limit {
+                out.append(alphabet[Int(byte) % alphabet.count])
+            }
         }
         return String(decoding: out, as: UTF8.self)
     }

@@ -94,7 +94,8 @@ struct AccountColumn: ColumnDocument, Equatable {
         guard let id = json["id"]?.stringValue, let start = json["start"]?.integerValue,
             let expiration = json["expiration"]?.integerValue
         else { return nil }
-        return CapacityUnit(id: id, start: Timestamp(milliseconds: start), expiration: Timestamp(milliseconds: expiration))
+        return CapacityUnit(
+            id: id, start: Timestamp(milliseconds: start), expiration: Timestamp(milliseconds: expiration))
     }
 }
 

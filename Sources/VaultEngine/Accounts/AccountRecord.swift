@@ -10,7 +10,8 @@ extension AccountState {
     /// The body of its state record (Docs/Formats/Record-v1.md, section 2).
     var recordBody: [String: JSONValue] {
         var body: [String: JSONValue] = [
-            "accountId": .string(id.digits), "state": .string(state.rawValue), "created": .integer(created.milliseconds),
+            "accountId": .string(id.digits), "state": .string(state.rawValue),
+            "created": .integer(created.milliseconds),
             "accessKeys": .array(accessKeys.map(Self.json)), "users": .array(users.map(Self.json)),
             "topics": .array(topics.map(Self.json)),
         ]
@@ -27,7 +28,8 @@ extension AccountState {
 
     private static func json(_ user: User) -> JSONValue {
         [
-            "name": .string(user.name.text), "state": .string(user.state.rawValue), "created": .integer(user.created.milliseconds),
+            "name": .string(user.name.text), "state": .string(user.state.rawValue),
+            "created": .integer(user.created.milliseconds),
             "policies": .object(user.policies.mapValues { .string($0) }),
         ]
     }
@@ -44,7 +46,8 @@ extension VaultEngine {
     func writeAccountRecord(_ account: AccountState, from generation: UInt64) async throws -> WrittenRecord {
         let master = keyring.currentMaster
         return try await write(
-            .account, body: account.recordBody, uid: BlobPreamble.uid(ofAccount: account.id.digits), account: account.id, vault: .none,
+            .account, body: account.recordBody, uid: BlobPreamble.uid(ofAccount: account.id.digits),
+            account: account.id, vault: .none,
             key: master.key, keyVersion: master.version, from: generation
         ) { BlobName.account(account: account.id.digits, generation: $0) }
     }

@@ -4,7 +4,8 @@ import CanonicalJSON
 import Storage
 import VaultModel
 
-/// An account with all that belongs to it, opened: what a change works on. It becomes one state record and one catalog transaction.
+/// An account with all that belongs to it, opened: what a change works on. It becomes one state record and one
+/// catalog transaction.
 struct AccountState: Sendable {
     struct AccessKey: Sendable {
         let id: String
@@ -68,7 +69,9 @@ struct AccountState: Sendable {
         try Self.check(users.count, Limits.maxUsersPerAccount, "users", of: id)
         try Self.check(topics.count, Limits.maxTopicsPerAccount, "topics", of: id)
         for topic in topics where topic.document.canonicalBytes().count > Self.maxTopicBytes {
-            throw VaultError(.limitExceeded, "The target of topic \(topic.topic) takes more than \(Self.maxTopicBytes) bytes. Shorten it.")
+            throw VaultError(
+                .limitExceeded,
+                "The target of topic \(topic.topic) takes more than \(Self.maxTopicBytes) bytes. Shorten it.")
         }
         for user in users {
             try Self.check(user.policies.count, Limits.maxPoliciesPerUser, "policies", of: "user \(user.name)")
@@ -76,8 +79,8 @@ struct AccountState: Sendable {
             guard bytes <= Limits.maxIdentityPolicyBytes else {
                 throw VaultError(
                     .limitExceeded,
-                    "The policies of user \(user.name) take \(bytes) bytes together; \(Limits.maxIdentityPolicyBytes) are allowed. "
-                        + "Shorten or merge them.")
+                    "The policies of user \(user.name) take \(bytes) bytes together; "
+                        + "\(Limits.maxIdentityPolicyBytes) are allowed. Shorten or merge them.")
             }
         }
     }
@@ -91,7 +94,8 @@ struct AccountState: Sendable {
 
     private static func check(_ count: Int, _ limit: Int, _ what: String, of owner: String) throws(VaultError) {
         guard count <= limit else {
-            throw VaultError(.limitExceeded, "The \(owner) has \(limit) \(what), which is the limit. Delete some first.")
+            throw VaultError(
+                .limitExceeded, "The \(owner) has \(limit) \(what), which is the limit. Delete some first.")
         }
     }
 }

@@ -4,8 +4,8 @@ import AccessPolicy
 import Synchronization
 import VaultModel
 
-/// Parsed identity policies of principals. An entry is valid for one generation of the account only, so that nothing has to be
-/// invalidated: after a change the old entry is not found.
+/// Parsed identity policies of principals. An entry is valid for one generation of the account only, so that
+/// nothing has to be invalidated: after a change the old entry is not found.
 final class IdentityPolicyCache: Sendable {
     /// Emptied when it is full, which costs one parse each.
     static let maxEntries = 4096

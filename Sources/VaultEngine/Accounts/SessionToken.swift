@@ -23,21 +23,28 @@ struct SessionToken: Equatable, Sendable {
 
     private var json: JSONValue {
         [
-            "accessKeyId": .string(accessKeyID), "account": .string(principal.account.digits), "expires": .integer(expires.milliseconds),
-            "policy": .optional(policy), "principalCreated": .integer(principalCreated.milliseconds), "secret": .string(secret),
+            "accessKeyId": .string(accessKeyID), "account": .string(principal.account.digits),
+            "expires": .integer(expires.milliseconds),
+            "policy": .optional(policy), "principalCreated": .integer(principalCreated.milliseconds),
+            "secret": .string(secret),
             "user": .optional(principal.user?.text), "version": 1,
         ]
     }
 
     /// The token's text.
-    func sealed(version masterVersion: UInt32, key: SecretKey, random: some RandomByteSource) throws(SealError) -> String {
+    func sealed(version masterVersion: UInt32, key: SecretKey, random: some RandomByteSource) throws(SealError)
+        -> String
+    {
         let head = [Self.version] + (0..<4).map { UInt8(truncatingIfNeeded: masterVersion >> (24 - 8 * UInt32($0))) }
-        return Base64.encode(head + (try Seal.seal(json.canonicalBytes(), key: key, context: Self.context, random: random)))
+        return Base64.encode(
+            head + (try Seal.seal(json.canonicalBytes(), key: key, context: Self.context, random: random)))
     }
 
-    /// Nil for whatever this service has not made, and for what was sealed under a master key that is gone. Costs no look-up.
+    /// Nil for whatever this service has not made, and for what was sealed under a master key that is gone. Costs
+    /// no look-up.
     static func opened(_ text: String, key: (UInt32) -> SecretKey?) -> SessionToken? {
-        guard text.utf8.count <= maxCharacters, let bytes = Base64.decode(text), bytes.count > headBytes, bytes[0] == version,
+        guard text.utf8.count <= maxCharacters, let bytes = Base64.decode(text), bytes.count > headBytes,
+            bytes[0] == version,
             let key = key(bytes[1..<headBytes].reduce(0) { $0 << 8 | UInt32($1) })
         else { return nil }
         // Forged or damaged: the caller is told the same as for an unknown access key.
@@ -48,7 +55,8 @@ struct SessionToken: Equatable, Sendable {
     }
 
     init(
-        principal: Principal, principalCreated: Timestamp, accessKeyID: String, secret: String, expires: Timestamp, policy: String?
+        principal: Principal, principalCreated: Timestamp, accessKeyID: String, secret: String, expires: Timestamp,
+        policy: String?
     ) {
         self.principal = principal
         self.principalCreated = principalCreated
@@ -61,15 +69,18 @@ struct SessionToken: Equatable, Sendable {
     /// Exactly the members of the format; anything else is not ours.
     private init?(json: JSONValue) {
         guard json.objectValue?.count == 8, json["version"]?.integerValue == 1,
-            let account = json["account"]?.stringValue.flatMap({ AccountID($0) }), let accessKeyID = json["accessKeyId"]?.stringValue,
+            let account = json["account"]?.stringValue.flatMap({ AccountID($0) }),
+            let accessKeyID = json["accessKeyId"]?.stringValue,
             let secret = json["secret"]?.stringValue, let expires = json["expires"]?.integerValue,
-            let created = json["principalCreated"]?.integerValue, let userValue = json["user"], let policyValue = json["policy"],
+            let created = json["principalCreated"]?.integerValue, let userValue = json["user"],
+            let policyValue = json["policy"],
             policyValue.isNull || policyValue.stringValue != nil
         else { return nil }
         let user = userValue.stringValue.flatMap { UserName($0) }
         guard userValue.isNull || user != nil else { return nil }
         self.init(
             principal: Principal(account: account, user: user), principalCreated: Timestamp(milliseconds: created),
-            accessKeyID: accessKeyID, secret: secret, expires: Timestamp(milliseconds: expires), policy: policyValue.stringValue)
+            accessKeyID: accessKeyID, secret: secret, expires: Timestamp(milliseconds: expires),
+            policy: policyValue.stringValue)
     }
 }

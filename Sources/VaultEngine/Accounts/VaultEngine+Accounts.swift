@@ -12,7 +12,8 @@ extension VaultEngine {
                 guard let number = id ?? randomAccountID() else { continue }
                 guard try await catalog.account(number) == nil else {
                     if id == nil { continue }
-                    throw VaultError(.invalidParameter, "Account \(number) exists already. Choose another number or none.")
+                    throw VaultError(
+                        .invalidParameter, "Account \(number) exists already. Choose another number or none.")
                 }
                 let now = clock.now()
                 var account = AccountState(id: number, state: .active, created: now)
@@ -58,17 +59,13 @@ extension VaultEngine {
         return NewAccessKey(account: account, accessKeyID: key.id, secretAccessKey: key.secret)
     }
 
-    /// A further key of the account's root.
-    public func createAccessKey(_ account: AccountID) async throws(VaultError) -> NewAccessKey {
-        try await createAccessKey(account, user: nil)
-    }
-
     public func listAccessKeys(_ account: AccountID) async throws(VaultError) -> [AccessKeyDescription] {
         try await vaultErrors("listing access keys") {
             guard try await catalog.account(account) != nil else { throw Self.noAccount(account) }
             return try await catalog.members(of: account).accessKeys.map {
                 AccessKeyDescription(
-                    accessKeyID: $0.id, account: $0.account, user: $0.user, isActive: $0.state == .active, created: $0.created)
+                    accessKeyID: $0.id, account: $0.account, user: $0.user, isActive: $0.state == .active,
+                    created: $0.created)
             }
         }
     }
@@ -93,7 +90,8 @@ extension VaultEngine {
 
     private func makeAccessKey(of user: UserName?, now: Timestamp) -> AccountState.AccessKey {
         AccountState.AccessKey(
-            id: AccessKeyText.makeID(prefix: AccessKeyText.permanentPrefix, random: random), user: user, state: .active, created: now,
+            id: AccessKeyText.makeID(prefix: AccessKeyText.permanentPrefix, random: random), user: user, state: .active,
+            created: now,
             secret: AccessKeyText.makeSecret(random: random))
     }
 

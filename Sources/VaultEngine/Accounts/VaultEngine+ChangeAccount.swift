@@ -5,7 +5,8 @@ import SealedArchive
 import Storage
 import VaultModel
 
-/// How an account changes: opened, changed, written as a durable record, sealed into the catalog; all under the newest master key.
+/// How an account changes: opened, changed, written as a durable record, sealed into the catalog; all under the
+/// newest master key.
 extension VaultEngine {
     private static let secretTable = "access_keys"
 
@@ -13,20 +14,23 @@ extension VaultEngine {
         VaultError(.notFound, "There is no account \(id). List the accounts and check the number.")
     }
 
-    /// Changes an account with its access keys, users, topics and settings: the durable record first, then the catalog. `change` may be
-    /// applied again to a newer state. Everything is sealed again on the way, which is also how a rotation of the master key moves it.
+    /// Changes an account with its access keys, users, topics and settings: the durable record first, then the
+    /// catalog. `change` may be applied again to a newer state. Everything is sealed again on the way, which is
+    /// also how a rotation of the master key moves it.
     func changeAccount(_ id: AccountID, _ change: (inout AccountState) throws -> Void) async throws(VaultError) {
         try await vaultErrors("changing an account") {
             // Records of rounds that others won, as in the change of a vault.
             var lost: [WrittenRecord] = []
             for _ in 0..<8 {
                 guard let stored = try await catalog.account(id) else { throw Self.noAccount(id) }
-                // A member changed between the two reads belongs to a newer generation: then the catalog refuses the result.
+                // A member changed between the two reads belongs to a newer generation: then the catalog refuses
+                // the result.
                 var account = try open(stored, try await catalog.members(of: id))
                 try change(&account)
                 account.normalise(at: clock.now())
                 try account.checkLimits()
-                let record = try await writeAccountRecord(account, from: max(stored.generation, lost.last?.generation ?? 0) + 1)
+                let record = try await writeAccountRecord(
+                    account, from: max(stored.generation, lost.last?.generation ?? 0) + 1)
                 let (row, members) = try seal(account, generation: record.generation)
                 do {
                     try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation)
@@ -50,11 +54,13 @@ extension VaultEngine {
     /// What the account has set; the row has been read already.
     func settings(of account: AccountRow) throws(VaultError) -> AccountSettings {
         guard let column = account.settings else { return .none }
-        return try keyring.openUnderMaster(column, as: AccountColumn.self, uid: AccountColumn.rowUID(account.id)).settings
+        return try keyring.openUnderMaster(column, as: AccountColumn.self, uid: AccountColumn.rowUID(account.id))
+            .settings
     }
 
     func policies(of user: UserRow) throws(VaultError) -> [String: String] {
-        try keyring.openUnderMaster(user.policies, as: UserColumn.self, uid: UserColumn.rowUID(user.account, user.name)).policies
+        try keyring.openUnderMaster(user.policies, as: UserColumn.self, uid: UserColumn.rowUID(user.account, user.name))
+            .policies
     }
 
     private func open(_ row: AccountRow, _ members: AccountMembers) throws(VaultError) -> AccountState {
@@ -68,12 +74,14 @@ extension VaultEngine {
         }
         for user in members.users {
             account.users.append(
-                AccountState.User(name: user.name, state: user.state, created: user.created, policies: try policies(of: user)))
+                AccountState.User(
+                    name: user.name, state: user.state, created: user.created, policies: try policies(of: user)))
         }
         for topic in members.topics {
             let document = try keyring.openUnderMaster(
                 topic.target, as: TopicDocument.self, uid: TopicDocument.rowUID(topic.topic))
-            account.topics.append(AccountState.Topic(topic: topic.topic, created: topic.created, document: document.json))
+            account.topics.append(
+                AccountState.Topic(topic: topic.topic, created: topic.created, document: document.json))
         }
         return account
     }
@@ -98,7 +106,8 @@ extension VaultEngine {
             let policies = try keyring.sealUnderMaster(
                 UserColumn(policies: user.policies), uid: UserColumn.rowUID(account.id, user.name), random: random)
             members.users.append(
-                UserRow(account: account.id, name: user.name, state: user.state, created: user.created, policies: policies))
+                UserRow(
+                    account: account.id, name: user.name, state: user.state, created: user.created, policies: policies))
         }
         for topic in account.topics {
             let target = try keyring.sealUnderMaster(

@@ -16,7 +16,9 @@ extension VaultEngine {
         try await changeAccount(account) { $0.settings.retrievalPolicies[region] = policy }
     }
 
-    public func dataRetrievalPolicy(_ account: AccountID, _ region: Region) async throws(VaultError) -> DataRetrievalPolicy {
+    public func dataRetrievalPolicy(_ account: AccountID, _ region: Region) async throws(VaultError)
+        -> DataRetrievalPolicy
+    {
         try await accountSettings(account).retrievalPolicies[region] ?? .none
     }
 
@@ -31,7 +33,9 @@ extension VaultEngine {
             guard active.count < CapacityUnit.limit else {
                 throw VaultError(
                     .limitExceeded,
-                    "The account has \(active.count) units of provisioned capacity in region \(region), which is the limit. Wait until one expires.")
+                    "The account has \(active.count) units of provisioned capacity in region \(region), "
+                        + "which is the limit. Wait until one expires."
+                )
             }
             state.settings.capacity[region] = active + [unit]
         }

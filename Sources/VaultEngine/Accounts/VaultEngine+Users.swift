@@ -4,15 +4,16 @@ import AccessPolicy
 import Storage
 public import VaultModel
 
-/// Users of an account and their identity policies. A user may do only what a policy allows; the account's root may do everything
-/// that no policy denies.
+/// Users of an account and their identity policies. A user may do only what a policy allows; the account's root may
+/// do everything that no policy denies.
 extension VaultEngine {
     /// Durable on return. The user has no key and no policy yet.
     public func createUser(_ account: AccountID, _ name: UserName) async throws(VaultError) {
         let now = clock.now()
         try await changeAccount(account) { state in
             guard !state.users.contains(where: { $0.name == name }) else {
-                throw VaultError(.invalidParameter, "Account \(account) has a user \(name) already. Choose another name.")
+                throw VaultError(
+                    .invalidParameter, "Account \(account) has a user \(name) already. Choose another name.")
             }
             state.users.append(AccountState.User(name: name, state: .active, created: now, policies: [:]))
         }
@@ -52,7 +53,8 @@ extension VaultEngine {
         _ account: AccountID, _ user: UserName, name: String, document: String
     ) async throws(VaultError) {
         guard Self.isPolicyName(name) else {
-            throw VaultError(.invalidParameter, "A policy's name has 1 to 128 characters out of A-Z a-z 0-9 + = , . @ _ -")
+            throw VaultError(
+                .invalidParameter, "A policy's name has 1 to 128 characters out of A-Z a-z 0-9 + = , . @ _ -")
         }
         try Self.check(document, as: .identity, maxBytes: Limits.maxIdentityPolicyBytes, called: "policy \(name)")
         try await changeAccount(account) { state in
@@ -75,8 +77,8 @@ extension VaultEngine {
         }
     }
 
-    /// The policies that say what a principal may do; none for a root, or for a user that is gone. One catalog read, whether the account
-    /// exists or not.
+    /// The policies that say what a principal may do; none for a root, or for a user that is gone. One catalog
+    /// read, whether the account exists or not.
     func identityPolicies(of principal: Principal) async throws -> [(name: String, document: PolicyDocument)] {
         guard let (account, user) = try await catalog.principal(principal), let user else { return [] }
         if let cached = identityPolicyCache.policies(of: principal, generation: account.generation) { return cached }
@@ -85,9 +87,11 @@ extension VaultEngine {
             do {
                 parsed.append((name, try PolicyDocument.stored(text, as: .identity)))
             } catch {
-                // What cannot be read cannot be obeyed: nothing is allowed to this user until an operator has put it right.
+                // What cannot be read cannot be obeyed: nothing is allowed to this user until an operator has put
+                // it right.
                 throw VaultError(
-                    .integrity, "Policy \(name) of user \(user.name) cannot be read. The operator must put it again.", cause: error)
+                    .integrity, "Policy \(name) of user \(user.name) cannot be read. The operator must put it again.",
+                    cause: error)
             }
         }
         identityPolicyCache.remember(parsed, of: principal, generation: account.generation)
@@ -95,7 +99,9 @@ extension VaultEngine {
     }
 
     /// Refuses a policy that cannot be obeyed, naming the place.
-    static func check(_ text: String, as kind: PolicyDocument.Kind, maxBytes: Int, called name: String) throws(VaultError) {
+    static func check(_ text: String, as kind: PolicyDocument.Kind, maxBytes: Int, called name: String)
+        throws(VaultError)
+    {
         do {
             _ = try PolicyDocument(parsing: text, as: kind, maxBytes: maxBytes)
         } catch {
@@ -107,7 +113,8 @@ extension VaultEngine {
         let marks = Array("+=,.@_-".utf8)
         return (1...128).contains(name.utf8.count)
             && name.utf8.allSatisfy { byte in
-                (0x61...0x7A).contains(byte) || (0x41...0x5A).contains(byte) || (0x30...0x39).contains(byte) || marks.contains(byte)
+                (0x61...0x7A).contains(byte) || (0x41...0x5A).contains(byte) || (0x30...0x39).contains(byte)
+                    || marks.contains(byte)
             }
     }
 }

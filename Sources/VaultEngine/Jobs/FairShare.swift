@@ -7,14 +7,16 @@ import VaultModel
 ///  1. the account with the fewest jobs running;
 ///  2. then the one whose next round comes first;
 ///  3. then, among those of one round, the job of the earliest deadline: so the tiers count.
-/// An account that queues ten thousand jobs, of whatever tier, delays nobody else's first by more than the jobs that run already and one
-/// job of each account in the round. Within an account its jobs go by deadline (the catalog offers that one).
+/// An account that queues ten thousand jobs, of whatever tier, delays nobody else's first by more than the jobs
+/// that run already and one job of each account in the round. Within an account its jobs go by deadline (the
+/// catalog offers that one).
 struct FairShare {
     /// Accounts remembered at once. Forgetting one only makes it look unserved in this round.
     static let maxRemembered = 10_000
 
     private var running: [AccountID: Int] = [:]
-    /// The round in which an account may be served again. Who is not in here may be served in the current one: so nobody saves up turns.
+    /// The round in which an account may be served again. Who is not in here may be served in the current one: so
+    /// nobody saves up turns.
     private var nextRound: [AccountID: UInt64] = [:]
     private var round: UInt64 = 0
 

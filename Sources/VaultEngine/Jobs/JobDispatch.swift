@@ -5,8 +5,8 @@ import VaultModel
 
 /// Which job starts next, and on which lane, pure.
 ///
-/// There are as many shared lanes as jobs run at once, and a few more that only provisioned jobs may use, so that these never wait
-/// behind others. Should those be full, a provisioned job takes the next shared lane.
+/// There are as many shared lanes as jobs run at once, and a few more that only provisioned jobs may use, so that
+/// these never wait behind others. Should those be full, a provisioned job takes the next shared lane.
 struct JobDispatch {
     enum Lane: Hashable, Sendable { case shared, provisioned }
 
@@ -22,7 +22,8 @@ struct JobDispatch {
     init(sharedLanes: Int) { self.sharedLanes = sharedLanes }
 
     /// Nil when nothing may start now.
-    /// - Parameter candidates: for every account its job of the earliest deadline, and its provisioned job of the earliest one.
+    /// - Parameter candidates: for every account its job of the earliest deadline, and its provisioned job of the
+    ///   earliest one.
     func next(of candidates: [JobRow]) -> (job: JobRow, lane: Lane)? {
         let provisioned = provisionedTurns.next(of: candidates.lazy.filter(\.isProvisioned))
         if let provisioned, hasRoom(.provisioned) { return (provisioned, .provisioned) }

@@ -29,11 +29,15 @@ enum JobLifeCycle {
         switch code(of: error) {
         case .integrity:
             return .fail(
-                "The stored archive did not pass its integrity check and was not released. The operator of this service has been notified.")
+                "The stored archive did not pass its integrity check and was not released. "
+                    + "The operator of this service has been notified.")
         case .notFound: return .fail(archiveDeleted)
         case .unavailable, .internalFailure:
             return attempts < maxAttempts
-                ? .retry : .fail("The retrieval failed \(attempts) times for a reason that the operator of this service can look up.")
+                ? .retry
+                : .fail(
+                    "The retrieval failed \(attempts) times for a reason that the operator of this service can look up."
+                )
         default:
             return .fail("The retrieval failed for a reason that the operator of this service can look up.")
         }
@@ -45,7 +49,9 @@ enum JobLifeCycle {
         return (error as? StorageError)?.code != .noSpace
     }
 
-    private static func code(of error: any Error) -> VaultError.Code { VaultError.wrapping(error, "preparing an output").code }
+    private static func code(of error: any Error) -> VaultError.Code {
+        VaultError.wrapping(error, "preparing an output").code
+    }
 }
 
 /// A reason to end a job as failed, in words for its client.

@@ -10,7 +10,8 @@ import VaultModel
 /// The background worker: claims jobs under leases, prepares their outputs, ends them.
 ///
 /// Invariants:
-///  1. A job is claimed, renewed and ended only under this process's epoch; a lost lease makes its work void, never doubled.
+///  1. A job is claimed, renewed and ended only under this process's epoch; a lost lease makes its work void, never
+///     doubled.
 ///  2. Jobs for the same archive are claimed together and share one recall and, per range, one verification.
 ///  3. An output is ready only after every byte of it has been decrypted and every leaf and the tree hash verified.
 ///  4. A failing job ends alone; the loop goes on.
@@ -100,7 +101,8 @@ struct JobRunner: Sendable {
     }
 
     private func work(on jobs: [JobRow], memory budget: MemoryBudget) async throws {
-        guard let first = jobs.first, let vault = try await engine.catalog.vault(first.vault), vault.state == .active else {
+        guard let first = jobs.first, let vault = try await engine.catalog.vault(first.vault), vault.state == .active
+        else {
             throw JobFailure(reason: "The vault was deleted.")
         }
         guard let archiveUID = first.archive else {
@@ -110,7 +112,8 @@ struct JobRunner: Sendable {
                 try await each([job]) {
                     let output = try await InventoryJob(engine: engine, vault: vault, job: job).prepare()
                     return PreparedOutput(
-                        bytes: output.bytes, staged: output.staged, isNew: true, rangeTreeHash: nil, nextMarker: output.nextMarker)
+                        bytes: output.bytes, staged: output.staged, isNew: true, rangeTreeHash: nil,
+                        nextMarker: output.nextMarker)
                 }
             }
             return
@@ -120,7 +123,8 @@ struct JobRunner: Sendable {
         }
         let memory = try await budget.reserve(Self.workingBytes + ArchiveReader.manifestBytes(of: archive, in: engine))
         defer { memory.release() }
-        let retrieval = try await ArchiveRetrieval.open(archive, in: vault, engine: engine, ranges: jobs.compactMap(\.range))
+        let retrieval = try await ArchiveRetrieval.open(
+            archive, in: vault, engine: engine, ranges: jobs.compactMap(\.range))
         // In the order of their claims, each range once.
         var ranges: [ByteRange] = []
         for range in jobs.compactMap(\.range) where !ranges.contains(range) { ranges.append(range) }
@@ -154,7 +158,8 @@ struct JobRunner: Sendable {
             try await engine.doom([try blobID(staged.blob)], of: .warm)
         } catch {
             engine.logger.warning(
-                "an output that nobody needs stays until the next start", metadata: ["blob": "\(staged.blob)", "error": "\(error)"])
+                "an output that nobody needs stays until the next start",
+                metadata: ["blob": "\(staged.blob)", "error": "\(error)"])
         }
     }
 
@@ -178,7 +183,8 @@ struct JobRunner: Sendable {
         case .finished:
             engine.scheduler.forgetFailures(of: job.uid)
             if !messages.isEmpty { engine.deliveries.wake.signal() }
-            engine.logger.info("job succeeded", metadata: Self.metadata(job).merging(["bytes": "\(output.bytes)"]) { $1 })
+            engine.logger.info(
+                "job succeeded", metadata: Self.metadata(job).merging(["bytes": "\(output.bytes)"]) { $1 })
             return true
         case .archiveDeleted:
             await fail(job, reason: JobLifeCycle.archiveDeleted)
@@ -188,7 +194,8 @@ struct JobRunner: Sendable {
         return false
     }
 
-    /// Ends, returns or leaves jobs after an error, as ``JobLifeCycle`` decides. Outlives a cancellation: leases are handed back.
+    /// Ends, returns or leaves jobs after an error, as ``JobLifeCycle`` decides. Outlives a cancellation: leases
+    /// are handed back.
     private func settle(_ jobs: [JobRow], after cause: any Error) async {
         // Bytes that are missing because their archive was purged meanwhile are no damage.
         let error: any Error = await isPurged(jobs, cause) ? JobFailure(reason: JobLifeCycle.archiveDeleted) : cause
@@ -218,7 +225,9 @@ struct JobRunner: Sendable {
     }
 
     private func isPurged(_ jobs: [JobRow], _ error: any Error) async -> Bool {
-        guard VaultError.wrapping(error, "preparing an output").code == .integrity, let uid = jobs.first?.archive else { return false }
+        guard VaultError.wrapping(error, "preparing an output").code == .integrity, let uid = jobs.first?.archive else {
+            return false
+        }
         do {
             return try await engine.catalog.archive(uid)?.state != .stored
         } catch {
@@ -233,7 +242,8 @@ struct JobRunner: Sendable {
                 try await engine.catalog.releaseJobs(jobs.map(\.uid), epoch: epoch)
             }
         } catch {
-            engine.logger.warning("leases could not be handed back; they run out by themselves", metadata: ["error": "\(error)"])
+            engine.logger.warning(
+                "leases could not be handed back; they run out by themselves", metadata: ["error": "\(error)"])
         }
     }
 

@@ -4,7 +4,8 @@ import Storage
 import Synchronization
 import VaultModel
 
-/// The shared state of the job loop: which lanes are free, whose turn it is, what is set aside, and what has failed how often.
+/// The shared state of the job loop: which lanes are free, whose turn it is, what is set aside, and what has failed
+/// how often.
 final class JobScheduler: Sendable {
     /// Failing jobs remembered at once; forgetting them only lets them be tried more often.
     private static let maxFailures = 10_000
@@ -24,12 +25,17 @@ final class JobScheduler: Sendable {
 
     var hasRoom: Bool { state.withLock { $0.dispatch.hasRoom(.shared) || $0.dispatch.hasRoom(.provisioned) } }
 
-    func started(_ account: AccountID, on lane: JobDispatch.Lane) { state.withLock { $0.dispatch.started(account, on: lane) } }
-    func finished(_ account: AccountID, on lane: JobDispatch.Lane) { state.withLock { $0.dispatch.finished(account, on: lane) } }
+    func started(_ account: AccountID, on lane: JobDispatch.Lane) {
+        state.withLock { $0.dispatch.started(account, on: lane) }
+    }
+    func finished(_ account: AccountID, on lane: JobDispatch.Lane) {
+        state.withLock { $0.dispatch.finished(account, on: lane) }
+    }
 
     // MARK: Room for outputs
 
-    /// Sets room aside for a staged output before its recall; false when `available` less what others reserved does not hold it.
+    /// Sets room aside for a staged output before its recall; false when `available` less what others reserved does
+    /// not hold it.
     func reserve(_ bytes: UInt64, available: UInt64) -> Bool {
         state.withLock {
             guard available >= $0.reservedBytes, available - $0.reservedBytes >= bytes else { return false }
@@ -42,8 +48,9 @@ final class JobScheduler: Sendable {
 
     // MARK: Failures
 
-    /// Counts an attempt that failed and says which it was. Leases that were handed back by a stop, lost, or voided by a new process are no
-    /// attempts; hence the count is of this process and not the catalog's, which counts claims.
+    /// Counts an attempt that failed and says which it was. Leases that were handed back by a stop, lost, or voided
+    /// by a new process are no attempts; hence the count is of this process and not the catalog's, which counts
+    /// claims.
     func failed(_ job: JobUID) -> UInt32 {
         state.withLock { state in
             if state.failures.count >= Self.maxFailures, state.failures[job] == nil { state.failures.removeAll() }

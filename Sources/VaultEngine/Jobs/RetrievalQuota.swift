@@ -5,8 +5,9 @@ import VaultModel
 
 /// What a data retrieval policy lets an account retrieve at Standard tier, pure (Docs/Operations/Identity.md).
 ///
-/// The field's guide gives no formula for the rate of a job. Ours: its bytes spread over the four hours that are the middle of the
-/// Standard window. So the rates of all unfinished jobs stay within `BytesPerHour` exactly when their bytes stay within four hours of it.
+/// The field's guide gives no formula for the rate of a job. Ours: its bytes spread over the four hours that are
+/// the middle of the Standard window. So the rates of all unfinished jobs stay within `BytesPerHour` exactly when
+/// their bytes stay within four hours of it.
 enum RetrievalQuota: Equatable {
     case bytesPerHour(UInt64)
     /// Bytes that may start within any 24 hours.
@@ -49,7 +50,8 @@ enum RetrievalQuota: Equatable {
         let (allowed, isUnbounded) = bytesPerHour.multipliedReportingOverflow(by: window)
         let (total, overflow) = present.addingReportingOverflow(wanted)
         guard !isUnbounded, overflow || total > allowed else { return .zero }
-        let (hours, rest) = ((overflow ? UInt64.max : total) - allowed).quotientAndRemainder(dividingBy: max(1, bytesPerHour))
+        let (hours, rest) = ((overflow ? UInt64.max : total) - allowed).quotientAndRemainder(
+            dividingBy: max(1, bytesPerHour))
         let (seconds, remainder) = max(1, bytesPerHour).dividingFullWidth(rest.multipliedFullWidth(by: 3600))
         return .seconds(Int64(min(hours, maxHours + 1) * 3600 + seconds + (remainder > 0 ? 1 : 0)))
     }

@@ -6,13 +6,14 @@ import Storage
 public import VaultModel
 
 extension VaultEngine {
-    /// Queues a job; durable on return. The result is the job id. Throws `.policyEnforced` when the account's data retrieval policy does
-    /// not allow it.
+    /// Queues a job; durable on return. The result is the job id. Throws `.policyEnforced` when the account's data
+    /// retrieval policy does not allow it.
     public func initiateJob(_ location: VaultLocation, _ request: JobRequest) async throws(VaultError) -> String {
         try await vaultErrors("queueing a job") {
             let vault = try await activeVault(location)
             let uid = JobUID(random: random)
-            let id = keyring.identifiers.mint(.job, uid: uid.words, vault: vault.uid, account: location.account, random: random)
+            let id = keyring.identifiers.mint(
+                .job, uid: uid.words, vault: vault.uid, account: location.account, random: random)
             var column = JobColumn()
             column.description = request.description
             column.snsTopic = request.snsTopic
@@ -34,7 +35,8 @@ extension VaultEngine {
                 if wanted == whole { column.rangeTreeHash = facts.treeHash }
                 job = JobRow(
                     uid: uid, id: id.text, vault: vault.uid, account: location.account, action: .archiveRetrieval,
-                    tier: tier.rawValue, state: .queued, created: now, notBefore: start, deadline: now.advanced(by: tier.deadline),
+                    tier: tier.rawValue, state: .queued, created: now, notBefore: start,
+                    deadline: now.advanced(by: tier.deadline),
                     archive: archive.uid, archiveID: archive.id, archiveSize: archive.size, range: wanted,
                     sealed: try seal(column, job: uid, in: vault))
             case .inventory(let parameters):
@@ -43,7 +45,8 @@ extension VaultEngine {
                 job = JobRow(
                     uid: uid, id: id.text, vault: vault.uid, account: location.account, action: .inventoryRetrieval,
                     tier: request.tier?.rawValue, state: .queued, created: now, notBefore: start,
-                    deadline: now.advanced(by: tier.deadline), archive: nil, archiveID: nil, archiveSize: nil, range: nil,
+                    deadline: now.advanced(by: tier.deadline), archive: nil, archiveID: nil, archiveSize: nil,
+                    range: nil,
                     sealed: try seal(column, job: uid, in: vault))
             }
             try await admit(job, column, tier, in: vault)
@@ -55,8 +58,8 @@ extension VaultEngine {
     private static func badRange(_ range: ByteRange, of archive: ArchiveRow) -> VaultError {
         VaultError(
             .invalidParameter,
-            "Invalid RetrievalByteRange: \(range). It must begin at a multiple of 1048576 and end one byte before such a multiple "
-                + "or at the last byte of the archive, which is \(archive.size - 1).")
+            "Invalid RetrievalByteRange: \(range). It must begin at a multiple of 1048576 and end one byte "
+                + "before such a multiple or at the last byte of the archive, which is \(archive.size - 1).")
     }
 
     private func retrievableArchive(_ archiveID: String, in vault: VaultRow) async throws -> ArchiveRow {
@@ -85,7 +88,9 @@ extension VaultEngine {
             let vault = try await activeVault(location)
             var after: JobUID?
             if let marker {
-                guard let id = keyring.identifiers.parse(marker, kind: .job, account: location.account), id.vault == vault.uid else {
+                guard let id = keyring.identifiers.parse(marker, kind: .job, account: location.account),
+                    id.vault == vault.uid
+                else {
                     throw Self.badMarker(marker)
                 }
                 after = JobUID(words: id.uid)
@@ -116,7 +121,8 @@ extension VaultEngine {
     /// A foreign or forged id costs no look-up; an expired job is gone at its minute, whenever the reclaimer comes by.
     func findJob(_ id: String, in vault: VaultRow) async throws -> JobRow {
         guard let identifier = keyring.identifiers.parse(id, kind: .job, account: vault.location.account),
-            identifier.vault == vault.uid, let job = try await catalog.job(JobUID(words: identifier.uid)), job.vault == vault.uid
+            identifier.vault == vault.uid, let job = try await catalog.job(JobUID(words: identifier.uid)),
+            job.vault == vault.uid
         else { throw Messages.jobNotFound(id) }
         if let expires = job.expires, expires <= clock.now() { throw Messages.jobNotFound(id) }
         return job
@@ -143,9 +149,12 @@ extension VaultEngine {
     func describe(_ job: JobRow, in vault: VaultRow) throws -> JobDescription {
         let column = try column(of: job, in: vault)
         var archive: ArchiveJobFacts?
-        if let id = job.archiveID, let size = job.archiveSize, let range = job.range, let treeHash = column.archiveTreeHash {
+        if let id = job.archiveID, let size = job.archiveSize, let range = job.range,
+            let treeHash = column.archiveTreeHash
+        {
             archive = ArchiveJobFacts(
-                archiveID: id, archiveBytes: size, archiveTreeHash: treeHash, range: range, rangeTreeHash: column.rangeTreeHash)
+                archiveID: id, archiveBytes: size, archiveTreeHash: treeHash, range: range,
+                rangeTreeHash: column.rangeTreeHash)
         }
         var inventory = column.inventory
         inventory?.marker = column.nextMarker
