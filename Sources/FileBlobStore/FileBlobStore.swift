@@ -69,6 +69,7 @@ public final class FileBlobStore: BlobStore {
         let total = blobs.reduce(UInt64(0)) { $0 + UInt64($1.bytes.readableBytes) }
         let promise = try await room.promise(bytes: total, on: disk, at: root, directories)
         defer { room.settle(promise) }
+        if blobs.count == 1 { return try await putOne(blobs[0].id, blobs[0].bytes, promise) }
         let files = try await writeSynced(blobs.map(\.bytes), promise)
         let result: Result<Void, StorageError>
         do throws(StorageError) {
@@ -78,6 +79,25 @@ public final class FileBlobStore: BlobStore {
         }
         for file in files { await file.close() }
         try result.get()
+    }
+
+    /// The same for a single blob, in two steps of the disk.
+    private func putOne(_ id: BlobID, _ bytes: ByteBuffer, _ promise: RoomPromise) async throws(StorageError) {
+        let directory = directory(of: id)
+        try await directories.ensure(incoming, on: disk)
+        try await directories.ensure(directory, on: disk)
+        do throws(StorageError) {
+            try await disk.store(bytes, in: incoming, at: path(of: id))
+        } catch {
+            guard error.code == .notFound else { throw error }
+            // Someone has removed a directory that we knew; make it again, once.
+            directories.forgetAll()
+            try await directories.ensure(incoming, on: disk)
+            try await directories.ensure(directory, on: disk)
+            try await disk.store(bytes, in: incoming, at: path(of: id))
+        }
+        room.spend(bytes.readableBytes, of: promise)
+        try await makeNamesDurable(in: directory)
     }
 
     private func publishAll(_ files: [(file: any DiskFile, id: BlobID)]) async throws(StorageError) {

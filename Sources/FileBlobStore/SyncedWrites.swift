@@ -8,7 +8,6 @@ extension FileBlobStore {
     /// order, open.
     /// When one fails, all are closed.
     func writeSynced(_ contents: [ByteBuffer], _ promise: RoomPromise) async throws(StorageError) -> [any DiskFile] {
-        if contents.count == 1 { return [try await writeSynced(contents[0], promise)] }
         var files = [(any DiskFile)?](repeating: nil, count: contents.count)
         var failure: StorageError?
         await withTaskGroup(of: (Int, Result<any DiskFile, StorageError>).self) { group in

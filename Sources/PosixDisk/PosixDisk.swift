@@ -83,16 +83,26 @@ public final class PosixDisk: Disk {
     }
 
     public func writeSynced(_ content: ByteBuffer, in directory: String) async throws(StorageError) -> any DiskFile {
+        try await pool.run { () throws(StorageError) in try self.writeSyncedBlocking(content, in: directory) }
+    }
+
+    public func store(_ content: ByteBuffer, in directory: String, at path: String) async throws(StorageError) {
         try await pool.run { () throws(StorageError) in
-            let file = try self.makeTemporary(in: directory)
-            do throws(StorageError) {
-                try file.writeBlocking(content)
-                try file.syncBlocking()
-                return file
-            } catch {
-                file.closeBlocking()
-                throw error
-            }
+            let file = try self.writeSyncedBlocking(content, in: directory)
+            defer { file.closeBlocking() }
+            try file.publish(at: path)
+        }
+    }
+
+    private func writeSyncedBlocking(_ content: ByteBuffer, in directory: String) throws(StorageError) -> PosixFile {
+        let file = try makeTemporary(in: directory)
+        do throws(StorageError) {
+            try file.writeBlocking(content)
+            try file.syncBlocking()
+            return file
+        } catch {
+            file.closeBlocking()
+            throw error
         }
     }
 

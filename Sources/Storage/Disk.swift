@@ -17,6 +17,9 @@ public protocol Disk: Sendable {
     func createTemporary(in directory: String) async throws(StorageError) -> any DiskFile
     /// A new temporary file that holds `content`, synced: create, write and sync in one step, for small blobs.
     func writeSynced(_ content: ByteBuffer, in directory: String) async throws(StorageError) -> any DiskFile
+    /// A new file at `path` that holds `content`, synced before it gets its name: create in `directory`, write, sync, publish and close in
+    /// one step, for small blobs. Write-once; does not sync the directory.
+    func store(_ content: ByteBuffer, in directory: String, at path: String) async throws(StorageError)
     /// Exactly the bytes of `range` of an existing file: open, read and close in one step.
     func read(_ path: String, range: Range<UInt64>) async throws(StorageError) -> ByteBuffer
     /// Opens an existing file for reading; `.notFound` when absent.
@@ -48,6 +51,18 @@ extension Disk {
             await file.close()
             throw error
         }
+    }
+
+    public func store(_ content: ByteBuffer, in directory: String, at path: String) async throws(StorageError) {
+        let file = try await writeSynced(content, in: directory)
+        let result: Result<Void, StorageError>
+        do throws(StorageError) {
+            result = .success(try await publish(file, at: path))
+        } catch {
+            result = .failure(error)
+        }
+        await file.close()
+        try result.get()
     }
 
     public func read(_ path: String, range: Range<UInt64>) async throws(StorageError) -> ByteBuffer {

@@ -7,8 +7,8 @@ import Testing
 /// The laws of ``Disk`` that hold without a power cut. Run each with a disk and an empty directory on it that exists.
 public enum DiskLaw: String, CaseIterable, Sendable {
     case publishedFileIsReadBack, nothingHasANameBeforePublish, publishNeverReplaces, readPastTheEndIsAnIntegrityError
-    case absentThingsAreNotFoundOrEmpty, replaceReplacesWhole, readAllKeepsItsLimit, removeIsIdempotent,
-        entriesAreSortedByBytes
+    case storedFileIsReadBack, storeNeverReplaces
+    case absentThingsAreNotFoundOrEmpty, replaceReplacesWhole, readAllKeepsItsLimit, removeIsIdempotent, entriesAreSortedByBytes
     case directoriesAreMadeWithParentsAndAgain, closedFileIsRefused, directoryIsNotAFile, freeRoomIsTold
 
     public func check(_ disk: any Disk, _ directory: String) async throws {
@@ -41,6 +41,20 @@ public enum DiskLaw: String, CaseIterable, Sendable {
             #expect(visible == [])
             await file.close()
             #expect(try await disk.entries(of: directory) == [])
+        case .storedFileIsReadBack:
+            try await disk.store(ByteBuffer(string: "stored"), in: directory, at: "\(directory)/stored")
+            #expect(try await disk.readAll("\(directory)/stored", limit: 9) == Array("stored".utf8))
+            #expect(try await disk.entries(of: directory).map(\.name) == ["stored"])
+        case .storeNeverReplaces:
+            try await disk.store(ByteBuffer(string: "first"), in: directory, at: "\(directory)/stored")
+            await expectCode(.alreadyExists) {
+                try await disk.store(ByteBuffer(string: "second"), in: directory, at: "\(directory)/stored")
+            }
+            await expectCode(.notFound) {
+                try await disk.store(ByteBuffer(string: "lost"), in: directory, at: "\(directory)/none/stored")
+            }
+            #expect(try await disk.readAll("\(directory)/stored", limit: 9) == Array("first".utf8))
+            #expect(try await disk.entries(of: directory).map(\.name) == ["stored"])
         case .publishNeverReplaces:
             try await write("first", to: "\(directory)/name", disk)
             let second = try await disk.createTemporary(in: directory)
