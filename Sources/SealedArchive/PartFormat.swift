@@ -99,7 +99,14 @@ public struct SealedPartSummary: Hashable, Sendable {
     public let treeHash: SHA256Digest
     /// SHA-256 of the content; nil for staged output, whose length was not declared.
     public let linearHash: SHA256Digest?
-    /// SHA-256 of the whole blob, preamble included: scrub and repair need no key.
-    public let ciphertextSHA256: SHA256Digest
+    /// Nil for staged output.
+    let blobDigest: SHA256Digest?
     public let sealHeader: SealHeader
+
+    /// SHA-256 of the whole blob, preamble included: scrub and repair need no key. Of parts only: staged output is pinned by nothing, and
+    /// asking is a programmer's error.
+    public var ciphertextSHA256: SHA256Digest {
+        guard let blobDigest else { preconditionFailure("the blob of staged output is not hashed") }
+        return blobDigest
+    }
 }

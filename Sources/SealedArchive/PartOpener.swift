@@ -9,7 +9,8 @@ import TreeHash
 ///     footerReadRange → readFooter → indexReadRange → parseIndex → frameReadRange → openFrame
 ///
 /// The footer comes first, because it is found relative to the end and its chunks prove that the blob is whole
-/// (Docs/Formats/Part-v1.md §4). Never returns wrong bytes: every chunk is authenticated and every leaf hashed.
+/// (Docs/Formats/Part-v1.md §4). Never returns wrong bytes: every chunk is authenticated, and every leaf of a part hashed. Leaves of
+/// staged output were hashed by whoever staged them, and are not hashed again (Docs/Decisions/0015-staged-frames.md).
 ///
 /// `@unchecked Sendable` because every verb that touches mutable state holds the ownership gate.
 public final class PartOpener: @unchecked Sendable {
@@ -152,6 +153,9 @@ public final class PartOpener: @unchecked Sendable {
         blobRange(Seal.chunkRange(forPlaintext: entry.bodyRange))
     }
 
+    /// Whether the leaf hash is still to be compared when a frame has been authenticated.
+    private var hashesLeaves: Bool { preamble.kind != .staged }
+
     /// Opens, inflates and verifies one frame. On any error the output is wiped.
     /// - Parameters:
     ///   - ciphertext: the bytes of `frameReadRange`.
@@ -164,7 +168,7 @@ public final class PartOpener: @unchecked Sendable {
         let target = UnsafeMutableRawBufferPointer(rebasing: output[..<entry.contentBytes])
         do throws(FormatError) {
             try decode(entry, ciphertext: ciphertext, into: target)
-            guard SHA256Hasher.hash(UnsafeRawBufferPointer(target)) == entry.digest else {
+            guard !hashesLeaves || SHA256Hasher.hash(UnsafeRawBufferPointer(target)) == entry.digest else {
                 throw .wrongLeafHash(frame: entry.index)
             }
         } catch {
@@ -202,25 +206,84 @@ public final class PartOpener: @unchecked Sendable {
                 let own = ciphertext.extracting(Int(range.lowerBound - start)..<Int(range.upperBound - start))
                 try decode(entry, ciphertext: own, into: target)
             }
-            var firstLane = SHA256Lane()
-            var secondLane = SHA256Lane()
-            SHA256Lanes.update(
-                &firstLane, UnsafeRawBufferPointer(targets.0).bytes, &secondLane, UnsafeRawBufferPointer(targets.1).bytes)
-            guard firstLane.finalizeAndReset() == first.digest else { throw .wrongLeafHash(frame: first.index) }
-            guard secondLane.finalizeAndReset() == second.digest else { throw .wrongLeafHash(frame: second.index) }
+            if hashesLeaves { try Self.compareLeaves(first, targets.0, second, targets.1) }
         } catch {
             for target in [targets.0, targets.1] { target.initializeMemory(as: UInt8.self, repeating: 0) }
             throw error
         }
     }
 
-    /// Decrypts and inflates; the leaf is not hashed yet.
-    private func decode(
-        _ entry: FrameEntry, ciphertext: RawSpan, into target: UnsafeMutableRawBufferPointer
+    /// Verifies frames that follow each other, one or two, and seals them again as they are stored. On any error the sealer must be given
+    /// up, and nothing of the output used.
+    /// - Parameters:
+    ///   - ciphertext: the bytes from the first frame's `frameReadRange` to the last one's.
+    ///   - sealer: of staged output.
+    ///   - rooms: where the contents are looked at, one for each frame; not the scratch of the opener or the sealer.
+    ///   - output: room for what `PartSealer.maxOutputBytes` says of each frame.
+    /// - Returns: how many bytes of output to write to the staged blob.
+    public func transfer(
+        _ entries: [FrameEntry], ciphertext: RawSpan, to sealer: PartSealer, rooms: (PartScratch, PartScratch),
+        into output: UnsafeMutableRawBufferPointer
+    ) throws(FormatError) -> Int {
+        precondition((1...2).contains(entries.count), "one or two frames are transferred together")
+        rooms.0.gate.enter()
+        rooms.1.gate.enter()
+        defer {
+            rooms.0.gate.leave()
+            rooms.1.gate.leave()
+        }
+        let start = frameReadRange(entries[0]).lowerBound
+        var written = 0
+        var contents: [UnsafeMutableRawBufferPointer] = []
+        for (entry, room) in zip(entries, [rooms.0, rooms.1]) {
+            let range = frameReadRange(entry)
+            let own = ciphertext.extracting(Int(range.lowerBound - start)..<Int(range.upperBound - start))
+            let content = UnsafeMutableRawBufferPointer(rebasing: room.buffer[..<entry.contentBytes])
+            try decode(entry, ciphertext: own, into: content) { stored throws(FormatError) in
+                written += try sealer.append(
+                    stored: stored.bytes, of: entry, into: UnsafeMutableRawBufferPointer(rebasing: output[written...]))
+            }
+            contents.append(content)
+        }
+        if entries.count == 2 {
+            try Self.compareLeaves(entries[0], contents[0], entries[1], contents[1])
+        } else if SHA256Hasher.hash(UnsafeRawBufferPointer(contents[0])) != entries[0].digest {
+            throw .wrongLeafHash(frame: entries[0].index)
+        }
+        return written
+    }
+
+    /// Hashes two leaves in one pass and compares them with their entries.
+    private static func compareLeaves(
+        _ first: FrameEntry, _ firstContent: UnsafeMutableRawBufferPointer, _ second: FrameEntry,
+        _ secondContent: UnsafeMutableRawBufferPointer
     ) throws(FormatError) {
-        try withOpened(
-            entry.bodyRange, chunks: Seal.chunkRange(forPlaintext: entry.bodyRange), ciphertext: ciphertext
-        ) { stored throws(FormatError) in
+        var firstLane = SHA256Lane()
+        var secondLane = SHA256Lane()
+        SHA256Lanes.update(
+            &firstLane, UnsafeRawBufferPointer(firstContent).bytes, &secondLane, UnsafeRawBufferPointer(secondContent).bytes)
+        guard firstLane.finalizeAndReset() == first.digest else { throw .wrongLeafHash(frame: first.index) }
+        guard secondLane.finalizeAndReset() == second.digest else { throw .wrongLeafHash(frame: second.index) }
+    }
+
+    /// Decrypts and inflates; the leaf is not hashed yet. Lends the frame as it is stored.
+    private func decode(
+        _ entry: FrameEntry, ciphertext: RawSpan, into target: UnsafeMutableRawBufferPointer,
+        stored lend: (UnsafeRawBufferPointer) throws(FormatError) -> Void = { _ throws(FormatError) in }
+    ) throws(FormatError) {
+        let chunks = Seal.chunkRange(forPlaintext: entry.bodyRange)
+        if entry.codec == .raw, message.plaintextRange(ofChunks: chunks) == entry.bodyRange {
+            // Whole chunks, as where nothing before was compressed: no copy.
+            gate.enter()
+            defer { gate.leave() }
+            do throws(SealError) {
+                _ = try message.open(chunks: chunks, ciphertext: ciphertext, into: target)
+            } catch {
+                throw .seal(error)
+            }
+            return try lend(UnsafeRawBufferPointer(target))
+        }
+        try withOpened(entry.bodyRange, chunks: chunks, ciphertext: ciphertext) { stored throws(FormatError) in
             switch entry.codec {
             case .raw: target.copyMemory(from: stored)
             case .lz4:
@@ -230,6 +293,7 @@ public final class PartOpener: @unchecked Sendable {
                     throw .malformed("LZ4 block of frame \(entry.index)")
                 }
             }
+            try lend(stored)
         }
     }
 

@@ -14,7 +14,10 @@ import TreeHash
 /// at once trap.
 public final class PartSealer: @unchecked Sendable {
     /// The most bytes that one `append` writes.
-    public static let maxOutputBytesPerFrame = MessageSealer.maxOutputBytes(forPlaintextBytes: PartFormat.frameBytes)
+    public static let maxOutputBytesPerFrame = maxOutputBytes(frameBytes: PartFormat.frameBytes)
+
+    /// The most bytes that `append` writes for a frame of so many bytes.
+    public static func maxOutputBytes(frameBytes: Int) -> Int { MessageSealer.maxOutputBytes(forPlaintextBytes: frameBytes) }
 
     /// The preamble and the seal header: the blob's first 96 bytes.
     public let prefix: [UInt8]
@@ -22,6 +25,7 @@ public final class PartSealer: @unchecked Sendable {
     private let sealHeader: SealHeader
     /// Nil for staged output: its length so far is what counts.
     private let declaredBytes: UInt64?
+    private var isStaged: Bool { declaredBytes == nil }
     private let compress: Bool
     private let scratch: PartScratch
     private let gate = OwnershipGate()
@@ -109,24 +113,47 @@ public final class PartSealer: @unchecked Sendable {
     }
 
     /// Takes the next frame: 1 MiB, or what is left. Other lengths are a programmer's error and trap.
-    /// - Parameter output: at least `maxOutputBytesPerFrame` bytes, not overlapping the frame.
+    /// - Parameter output: at least `maxOutputBytes(frameBytes:)` bytes, not overlapping the frame.
     /// - Returns: how many bytes of output to write to the blob.
     public func append(frame: RawSpan, into output: UnsafeMutableRawBufferPointer) throws(FormatError) -> Int {
         gate.enter()
         defer { gate.leave() }
-        precondition(output.count >= Self.maxOutputBytesPerFrame, "output smaller than maxOutputBytesPerFrame")
+        precondition(
+            output.count >= Self.maxOutputBytes(frameBytes: frame.byteCount), "output smaller than the frame may become")
         let (codec, stored, written) = try store(frame, into: output)
         let sealed = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(output)[..<written])
         // The content's hashes wait for the blob's bytes, because all of them together cost little more than one.
-        let digest = hasher.updateLeaf(frame, beside: &blobLane, sealed.bytes)
+        let digest = isStaged ? hasher.updateLeaf(frame) : hasher.updateLeaf(frame, beside: &blobLane, sealed.bytes)
+        enter(digest, codec, contentBytes: frame.byteCount, storedBytes: stored, written: written)
+        return written
+    }
+
+    /// Takes the next frame of staged output over from another part, as it is stored there: nothing is compressed or hashed again.
+    /// If the frame turns out not to match its leaf hash, the sealer must be given up.
+    /// - Parameters:
+    ///   - stored: the frame as its part stores it.
+    ///   - entry: what its part's index says about it.
+    ///   - output: at least `maxOutputBytes(frameBytes:)` bytes, not overlapping the frame.
+    /// - Returns: how many bytes of output to write to the blob.
+    func append(stored: RawSpan, of entry: FrameEntry, into output: UnsafeMutableRawBufferPointer) throws(FormatError) -> Int {
+        gate.enter()
+        defer { gate.leave() }
+        precondition(isStaged, "a part's frames are hashed by who makes it")
+        let written = try sealing { () throws(SealError) in try message.seal(stored, into: output) }
+        hasher.append(leaf: entry.digest, byteCount: entry.contentBytes)
+        enter(entry.digest, entry.codec, contentBytes: entry.contentBytes, storedBytes: stored.byteCount, written: written)
+        return written
+    }
+
+    /// Accounts for a frame that was sealed.
+    private func enter(_ digest: SHA256Digest, _ codec: FrameCodec, contentBytes content: Int, storedBytes stored: Int, written: Int) {
         blobBytes += UInt64(written)
-        contentBytes += UInt64(frame.byteCount)
+        contentBytes += UInt64(content)
         bodyBytes += UInt64(stored)
         frameCount += 1
         index.append(bigEndian: bodyBytes)
         index.append(codec.rawValue)
         digest.withUnsafeBytes { index.append(contentsOf: $0) }
-        return written
     }
 
     /// Writes the index and the footer and ends the part; all expected bytes must have come. No verb may follow.
@@ -145,11 +172,11 @@ public final class PartSealer: @unchecked Sendable {
             let first = try message.seal(tail.span.bytes, into: output)
             return first + (try message.finish(into: UnsafeMutableRawBufferPointer(rebasing: output[first...])))
         }
-        blobLane.update(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(output)[..<written]))
+        if !isStaged { blobLane.update(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(output)[..<written])) }
         blobBytes += UInt64(written)
         let summary = SealedPartSummary(
             length: contentBytes, sealedBytes: blobBytes, treeHash: tree, linearHash: linear,
-            ciphertextSHA256: blobLane.finalizeAndReset(), sealHeader: sealHeader)
+            blobDigest: isStaged ? nil : blobLane.finalizeAndReset(), sealHeader: sealHeader)
         return (written, summary)
     }
 

@@ -36,7 +36,7 @@ public struct LinearAndTreeHasher: ~Copyable {
     /// - Returns: the leaf's digest.
     @discardableResult
     public mutating func updateLeaf(_ leaf: RawSpan) -> SHA256Digest {
-        count(leaf)
+        count(leaf.byteCount)
         if needsLinear {
             SHA256Lanes.update(&leafLane, leaf, &linearLane, leaf)
         } else {
@@ -54,13 +54,22 @@ public struct LinearAndTreeHasher: ~Copyable {
     public mutating func updateLeaf(
         _ leaf: RawSpan, beside lane: inout SHA256Lane, _ bytes: RawSpan
     ) -> SHA256Digest {
-        count(leaf)
+        count(leaf.byteCount)
         if needsLinear {
             SHA256Lanes.update(&leafLane, leaf, &linearLane, leaf, &lane, bytes)
         } else {
             SHA256Lanes.update(&leafLane, leaf, &lane, bytes)
         }
         return endLeaf()
+    }
+
+    /// Takes the digest of a leaf that was hashed and compared elsewhere, where only the tree hash is asked for.
+    /// - Parameter byteCount: the leaf's length.
+    public mutating func append(leaf digest: SHA256Digest, byteCount size: Int) {
+        precondition(!needsLinear && !isExact, "a linear hash needs the bytes")
+        count(size)
+        tree.append(leaf: digest)
+        lastLeaf = digest
     }
 
     /// Ends the part. All declared bytes must have been fed.
@@ -73,8 +82,7 @@ public struct LinearAndTreeHasher: ~Copyable {
         return (linear, root)
     }
 
-    private mutating func count(_ leaf: RawSpan) {
-        let size = leaf.byteCount
+    private mutating func count(_ size: Int) {
         precondition(byteCount % UInt64(TreeHash.leafBytes) == 0, "no leaf follows a short one")
         byteCount += UInt64(size)
         precondition(byteCount <= expectedBytes, "more bytes than the declared length")

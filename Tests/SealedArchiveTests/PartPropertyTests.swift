@@ -195,6 +195,22 @@ private let mib = 1 << 20
         #expect(opened == content)
     }
 
+    @Test(arguments: [1, mib, mib + 1, 2 * mib, 5 * mib + 70_001], [true, false])
+    func stagedFramesOfPartsComeBack(_ count: Int, compressible: Bool) throws {
+        var content = content(count, seed: 31)
+        // Frames of both codecs, in turn, so that stored frames do not end at chunks.
+        if compressible {
+            for start in stride(from: 0, to: count, by: 2 * mib) {
+                for index in start..<min(start + mib, count) { content[index] = UInt8(index >> 9 & 0x7F) }
+            }
+        }
+        let (blob, _) = try seal(content, compress: true)
+        let opener = try PartOpener(
+            prefix: blob, blobBytes: UInt64(blob.count), expecting: BlobExpectation(preamble()), account: account,
+            vaultUID: vault, key: key)
+        #expect(try Staging.content(of: opener, blob: blob) == content)
+    }
+
     @Test func limitsAreRefusedBeforeAnythingIsDone() {
         #expect(throws: FormatError.limitExceeded("a part of 4294967297 bytes")) {
             try PartSealer(

@@ -62,7 +62,50 @@ import TreeHash
         }
     }
 
+    /// Staging verifies all that opening verifies, and what it keeps is the content.
+    @Test func stagedFramesAreVerifiedAndComeBack() throws {
+        for vector in file.list("openOnly") where vector.int("kind") == 1 {
+            let opened = try staged(vector, blob: Base64.decode(vector.text("blob"))!, with: .object([:]))
+            #expect(SHA256Hasher.hash(opened).hex == vector.text("contentSHA256"), "\(vector.text("name"))")
+        }
+        var wrongLeaves = 0
+        for failing in file.list("mustFail") {
+            let base = file.list("openOnly").first { $0.text("name") == failing.text("base") }!
+            guard base.int("kind") == 1 else { continue }
+            let own = failing["blob"]?.stringValue
+            let blob = Vectors.mutate(Base64.decode(own ?? base.text("blob"))!, failing["mutations"])
+            do {
+                _ = try staged(base, blob: blob, with: own == nil ? failing["with"]! : ["sealHeader": nil])
+                Issue.record("\(failing.text("name")) was staged")
+            } catch {
+                #expect(failureClass(error) == failing.text("error"), "\(failing.text("name")): \(error)")
+                if case .wrongLeafHash = error { wrongLeaves += 1 }
+            }
+        }
+        #expect(wrongLeaves > 0)
+    }
+
+    /// The content by way of a staged blob.
+    private func staged(_ vector: JSONValue, blob: [UInt8], with changes: JSONValue) throws(FormatError) -> [UInt8] {
+        try Staging.content(of: try opener(vector, blob: blob, with: changes), blob: blob)
+    }
+
     private func open(_ vector: JSONValue, blob: [UInt8], with changes: JSONValue) throws(FormatError) -> [UInt8] {
+        let (expectation, account, vault, key, header) = identity(vector, with: changes)
+        return try PartBlob.open(
+            blob, expecting: expectation, account: account, vaultUID: vault, key: key, expectedSealHeader: header)
+    }
+
+    private func opener(_ vector: JSONValue, blob: [UInt8], with changes: JSONValue) throws(FormatError) -> PartOpener {
+        let (expectation, account, vault, key, header) = identity(vector, with: changes)
+        return try PartOpener(
+            prefix: blob, blobBytes: UInt64(blob.count), expecting: expectation, account: account, vaultUID: vault, key: key,
+            expectedSealHeader: header)
+    }
+
+    private func identity(
+        _ vector: JSONValue, with changes: JSONValue
+    ) -> (BlobExpectation, account: String, vault: [UInt8], key: SecretKey, header: SealHeader?) {
         func hex(_ name: String) -> [UInt8] { changes[name] == nil ? vector.hex(name) : changes.hex(name) }
         func int(_ name: String) -> Int { changes[name] == nil ? vector.int(name) : changes.int(name) }
         let header =
@@ -74,8 +117,8 @@ import TreeHash
         let expectation = BlobExpectation(
             BlobKind(rawValue: UInt8(int("kind")))!, uid: hex("uid"), index: UInt32(int("index")),
             number: UInt64(int("number")))
-        return try PartBlob.open(
-            blob, expecting: expectation, account: changes["account"]?.stringValue ?? vector.text("account"),
-            vaultUID: hex("vault"), key: .vector(hex("key")), expectedSealHeader: header)
+        return (
+            expectation, changes["account"]?.stringValue ?? vector.text("account"), hex("vault"), .vector(hex("key")), header
+        )
     }
 }

@@ -100,6 +100,26 @@ struct ArchiveReader: Sendable {
         }
     }
 
+    /// Verifies the frames of a range and has `writer` take them over as they are stored. `visit` gets each leaf hash, in order.
+    /// - Parameter range: whole frames: it begins at a leaf and ends with one, or with the archive.
+    func transfer(_ range: ByteRange, to writer: StagedWriter, _ visit: (SHA256Digest) -> Void) async throws {
+        guard range.isMegabyteAligned(size: manifest.size) else {
+            throw VaultError(.internalFailure, "A range that cuts a frame cannot be staged.")
+        }
+        let scratch = [engine.scratch.take(), engine.scratch.take(), engine.scratch.take()]
+        defer { scratch.forEach { engine.scratch.give($0) } }
+        let leaf = UInt64(Limits.leafBytes)
+        for part in partIndices(range) {
+            let reader = try await open(part, scratch: scratch[0])
+            let start = starts[part]
+            let first = max(range.first, start) - start
+            let last = min(range.last, start + manifest.parts[part].length - 1) - start
+            try await writer.take(last - first + 1) { step in
+                try await reader.transfer(Int(first / leaf)...Int(last / leaf), to: step, rooms: (scratch[1], scratch[2]), visit)
+            }
+        }
+    }
+
     /// The tree hash of a tree-hash aligned range: of leaves inside one part, or of whole parts.
     func treeHash(of range: ByteRange) async throws -> SHA256Digest {
         let parts = partIndices(range)

@@ -119,6 +119,44 @@ extension PartReader {
     }
 }
 
+extension PartReader {
+    /// Verifies whole frames and seals them again as they are stored; the next are read meanwhile. `visit` gets each leaf hash, in order.
+    func transfer(_ frames: ClosedRange<Int>, to step: SealStep, rooms: (PartScratch, PartScratch), _ visit: (SHA256Digest) -> Void) async throws {
+        var index = frames.lowerBound
+        var ciphertext = try await stored(index, through: frames.upperBound)
+        while true {
+            let pair = Array(entries[index...min(index + 1, frames.upperBound)])
+            let next = index + pair.count
+            guard next <= frames.upperBound else {
+                try await take(pair, ciphertext, to: step, rooms)
+                pair.forEach { visit($0.digest) }
+                return
+            }
+            async let following = stored(next, through: frames.upperBound)
+            try await take(pair, ciphertext, to: step, rooms)
+            pair.forEach { visit($0.digest) }
+            ciphertext = try await following
+            index = next
+        }
+    }
+
+    /// The sealed bytes of frame `index` and, if it is not past `last`, of the one after it.
+    private func stored(_ index: Int, through last: Int) async throws -> ByteBuffer {
+        let range = index < last ? opener.frameReadRange(entries[index], entries[index + 1]) : opener.frameReadRange(entries[index])
+        return try await store.read(source.blob, range: range)
+    }
+
+    private func take(
+        _ pair: [FrameEntry], _ ciphertext: ByteBuffer, to step: SealStep, _ rooms: (PartScratch, PartScratch)
+    ) async throws {
+        let opener = opener
+        let room = pair.reduce(0) { $0 + PartSealer.maxOutputBytes(frameBytes: $1.bodyRange.count) }
+        try await step.take(room: room) { sealer, output in
+            try opener.transfer(pair, ciphertext: ciphertext.readableBytesSpan, to: sealer, rooms: rooms, into: output)
+        }
+    }
+}
+
 /// Small reads of one blob out of the last bigger one.
 private struct BlobWindow {
     let store: any BlobStore

@@ -44,7 +44,9 @@ struct ArchiveRetrieval {
 
     func prepare(_ range: ByteRange) async throws -> PreparedOutput {
         guard engine.stagesOutput else {
-            let hash = try await verify(range) { _ in }
+            let hash = try await verify(range) { hasher in
+                try await reader.forEachFrame(in: range) { digest, _ in hasher.append(leaf: digest) }
+            }
             return PreparedOutput(bytes: range.count, staged: nil, isNew: false, rangeTreeHash: hash, nextMarker: nil)
         }
         if let staged = try await engine.catalog.staged(archive: archive.uid, range: range) {
@@ -55,12 +57,9 @@ struct ArchiveRetrieval {
     }
 
     /// Reads the whole range through decryption and leaf hashes; checks the tree hash where one is known. Returns it if the range has one.
-    private func verify(_ range: ByteRange, _ sink: (ByteBuffer) async throws -> Void) async throws -> SHA256Digest? {
+    private func verify(_ range: ByteRange, _ read: (inout TreeHasher) async throws -> Void) async throws -> SHA256Digest? {
         var hasher = TreeHasher()
-        try await reader.forEachFrame(in: range) { digest, content in
-            hasher.append(leaf: digest)
-            try await sink(content)
-        }
+        try await read(&hasher)
         guard range.isTreeHashAligned(size: archive.size) else { return nil }
         guard range.count < archive.size || hasher.root == reader.manifest.treeHash else {
             throw FormatError.malformed("archive: its leaves do not make its tree hash")
@@ -77,7 +76,9 @@ struct ArchiveRetrieval {
         defer { engine.scheduler.unreserve(needed) }
         let writer = try await StagedWriter.begin(vault: vault, engine: engine, maxBytes: range.count)
         do {
-            let hash = try await verify(range) { try await writer.append($0) }
+            let hash = try await verify(range) { hasher in
+                try await reader.transfer(range, to: writer) { hasher.append(leaf: $0) }
+            }
             let staged = try await writer.commit(archive: archive.uid, range: range)
             return PreparedOutput(bytes: range.count, staged: staged, isNew: true, rangeTreeHash: hash, nextMarker: nil)
         } catch {

@@ -72,6 +72,13 @@ final class StagedWriter {
         }
     }
 
+    /// `count` bytes of whole frames that `transfer` seals as they are stored elsewhere.
+    func take(_ count: UInt64, _ transfer: (SealStep) async throws -> Void) async throws {
+        precondition(frame.readableBytes == 0, "frames are taken over between frames")
+        contentBytes += count
+        try await transfer(step)
+    }
+
     /// Seals the rest; durable on return. The row is inserted with the job that is done by it.
     func commit(archive: ArchiveUID?, range: ByteRange?) async throws -> StagedRow {
         if frame.readableBytes > 0 { _ = try await step.consume(frame) }

@@ -10,6 +10,8 @@ struct FrameCollector<Body: AsyncSequence> where Body.Element == ByteBuffer {
     private var leftover = ByteBuffer()
     private let declaredBytes: UInt64
     private(set) var receivedBytes: UInt64 = 0
+    /// Whether all declared bytes have been handed out. The body may still turn out longer: it is read to its end all the same.
+    var isComplete: Bool { receivedBytes == declaredBytes && leftover.readableBytes == 0 }
 
     init(_ body: Body, declaredBytes: UInt64) {
         iterator = body.makeAsyncIterator()
@@ -18,7 +20,8 @@ struct FrameCollector<Body: AsyncSequence> where Body.Element == ByteBuffer {
 
     /// Fills `frame` (emptied first, its memory reused) with the next up to 1 MiB. False when nothing was left.
     mutating func next(into frame: inout ByteBuffer) async throws -> Bool {
-        frame.clear(minimumCapacity: Limits.leafBytes)
+        // A small archive gets a small frame; the end of a body that is complete needs none.
+        frame.clear(minimumCapacity: Int(min(UInt64(Limits.leafBytes), declaredBytes - receivedBytes + UInt64(leftover.readableBytes))))
         while frame.readableBytes < Limits.leafBytes {
             if leftover.readableBytes == 0 {
                 guard let piece = try await iterator.next(isolation: #isolation) else { break }

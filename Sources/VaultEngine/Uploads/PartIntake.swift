@@ -52,7 +52,8 @@ struct PartIntake {
             while more {
                 let frame = current
                 current = ByteBuffer()
-                async let returned = step.consume(frame)
+                let isLast = collector.isComplete
+                async let returned = step.consume(frame, isLast: isLast)
                 more = try await collector.next(into: &spare)
                 current = spare
                 spare = try await returned

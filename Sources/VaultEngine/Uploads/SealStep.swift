@@ -15,6 +15,8 @@ final class SealStep: @unchecked Sendable {
     private(set) var target: PartTarget
     private var output = ByteBuffer()
     private var wrotePrefix = false
+    /// Set once the sealer has ended.
+    private var summary: SealedPartSummary?
 
     init(sealer: PartSealer, compute: BlockingPool, target: PartTarget) {
         self.sealer = sealer
@@ -23,26 +25,29 @@ final class SealStep: @unchecked Sendable {
     }
 
     /// Seals and writes the frame; gives its memory back for reuse.
-    func consume(_ frame: ByteBuffer) async throws -> ByteBuffer {
-        try await run { [self] in
-            _ = try output.writeSealed(minimumWritableBytes: PartSealer.maxOutputBytesPerFrame) { out in
+    /// - Parameter isLast: index and footer follow in the same step. A frame that turns out not to be the last is a programmer's error.
+    func consume(_ frame: ByteBuffer, isLast: Bool = false) async throws -> ByteBuffer {
+        try await run(room: PartSealer.maxOutputBytes(frameBytes: frame.readableBytes) + (isLast ? sealer.maxFinishBytes : 0)) { [self] in
+            _ = try output.writeSealed(minimumWritableBytes: PartSealer.maxOutputBytes(frameBytes: frame.readableBytes)) { out in
                 try sealer.append(frame: frame.readableBytesSpan, into: out)
             }
+            if isLast { try sealEnd() }
         }
         return frame
     }
 
-    /// Seals index and footer and writes them.
-    func finish() async throws -> SealedPartSummary {
-        let box = SummaryBox()
-        try await run { [self] in
-            _ = try output.writeSealed(minimumWritableBytes: sealer.maxFinishBytes) { out in
-                let (count, summary) = try sealer.finish(into: out)
-                box.summary = summary
-                return count
-            }
+    /// Seals frames of another part as they are stored there, and writes them.
+    /// - Parameter room: the most bytes that `transfer` writes.
+    func take(room: Int, _ transfer: @escaping @Sendable (PartSealer, UnsafeMutableRawBufferPointer) throws -> Int) async throws {
+        try await run(room: room) { [self] in
+            _ = try output.writeSealed(minimumWritableBytes: room) { try transfer(sealer, $0) }
         }
-        guard let summary = box.summary else { throw CancellationError() }
+    }
+
+    /// Seals index and footer and writes them, unless they came with the last frame.
+    func finish() async throws -> SealedPartSummary {
+        if summary == nil { try await run(room: sealer.maxFinishBytes) { [self] in try sealEnd() } }
+        guard let summary else { throw CancellationError() }
         if case .memory = target {
             target = .memory(output)
             output = ByteBuffer()
@@ -50,9 +55,18 @@ final class SealStep: @unchecked Sendable {
         return summary
     }
 
-    private func run(_ work: @escaping @Sendable () throws -> Void) async throws {
+    private func sealEnd() throws {
+        _ = try output.writeSealed(minimumWritableBytes: sealer.maxFinishBytes) { out in
+            let (count, summary) = try sealer.finish(into: out)
+            self.summary = summary
+            return count
+        }
+    }
+
+    private func run(room: Int, _ work: @escaping @Sendable () throws -> Void) async throws {
         // A part in memory grows in the one buffer that becomes its blob.
         if case .store = target { output.clear() }
+        output.reserveCapacity(minimumWritableBytes: room + (wrotePrefix ? 0 : sealer.prefix.count))
         if !wrotePrefix {
             output.writeBytes(sealer.prefix)
             wrotePrefix = true
@@ -60,9 +74,6 @@ final class SealStep: @unchecked Sendable {
         try await compute.run(work)
         if case .store(let writer) = target { try await writer.write(output) }
     }
-
-    /// Carries the summary out of the pool; written before the awaiting task goes on.
-    private final class SummaryBox: @unchecked Sendable { var summary: SealedPartSummary? }
 }
 
 extension ByteBuffer {
