@@ -5,10 +5,11 @@
 ///
 /// This is the one unstructured task of the code base. It is awaited here always, so nothing outlives its caller;
 /// inside `body`, `Task.isCancelled` is false. Keep `body` short and bounded: shutdown waits for it.
+/// It runs where ``withTaskExecutor(_:_:)`` has put its caller.
 public func withCompletionGuaranteed<T: Sendable, E: Error>(
     _ body: @Sendable @escaping () async throws(E) -> T
 ) async throws(E) -> T {
-    let task = Task { () -> Result<T, E> in
+    let task = Task(executorPreference: ChosenExecutor.current) { () -> Result<T, E> in
         do throws(E) {
             return .success(try await body())
         } catch {

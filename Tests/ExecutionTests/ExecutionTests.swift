@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Dispatch
 import Execution
 import Foundation
 import Synchronization
@@ -242,5 +243,30 @@ private final class Gate: Sendable {
         caller.cancel()
         gate.open()
         #expect(try await caller.value == false)
+    }
+
+    @Test func bodyRunsOnTheExecutorOfItsCaller() async {
+        let executor = CountingExecutor()
+        let jobs = await withTaskExecutor(executor) { () async -> Int in
+            let before = executor.jobs.load(ordering: .relaxed)
+            await withCompletionGuaranteed { () async in await Task.yield() }
+            return executor.jobs.load(ordering: .relaxed) - before
+        }
+        // The body, its going on after the yield, and its caller's.
+        #expect(jobs >= 3)
+        let outside = executor.jobs.load(ordering: .relaxed)
+        await withCompletionGuaranteed { () async in await Task.yield() }
+        #expect(executor.jobs.load(ordering: .relaxed) == outside)
+    }
+}
+
+/// Runs its jobs on threads of the system and counts them.
+private final class CountingExecutor: TaskExecutor {
+    let jobs = Atomic(0)
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        jobs.add(1, ordering: .relaxed)
+        let job = UnownedJob(job)
+        DispatchQueue.global().async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }

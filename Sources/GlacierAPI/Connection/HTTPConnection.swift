@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import NIOSSL
+import VaultEngine
 import VaultModel
 
 /// HTTP/1.1 on one accepted connection: its pipeline and its request loop, one request after the other.
@@ -54,12 +55,14 @@ struct HTTPConnection: ServerChildChannel {
 
     func handle(value: Value, logger: Logger) async {
         do {
-            try await withTaskCancellationHandler {
-                try await value.executeThenClose { inbound, _ in
-                    try await serve(InboundParts(inbound), on: value.channel)
+            try await withRequestExecutor(EventLoopTaskExecutor(value.channel.eventLoop)) {
+                try await withTaskCancellationHandler {
+                    try await value.executeThenClose { inbound, _ in
+                        try await serve(InboundParts(inbound), on: value.channel)
+                    }
+                } onCancel: {
+                    value.channel.close(promise: nil)
                 }
-            } onCancel: {
-                value.channel.close(promise: nil)
             }
         } catch {
             // The connection is gone; what became of each answer was reported with it.

@@ -131,8 +131,10 @@ extension VaultEngine {
             defer { memory.release() }
             let birth = try ArchiveBirth(of: upload, in: vault, keyring: keyring)
             let parts = try await storedParts(of: upload, vault: vault)
-            try UploadLifeCycle(partBytes: upload.partBytes).verify(
-                parts.map { ($0.index, $0.length, $0.treeHash) }, size: size, treeHash: treeHash)
+            try await compute.run {
+                try UploadLifeCycle(partBytes: upload.partBytes).verify(
+                    parts.map { ($0.index, $0.length, $0.treeHash) }, size: size, treeHash: treeHash)
+            }
             let description = try keyring.open(upload.sealed, as: UploadColumn.self, uid: upload.uid.bytes, of: vault).description
             do {
                 return try await commitArchive(
@@ -236,14 +238,16 @@ extension VaultEngine {
                 from = UInt32(index)
             }
             let rows = try await catalog.parts(upload.uid, from: from, limit: limit + 1)
-            let parts = try rows.prefix(limit).map { row -> PartDescription in
-                let column = try keyring.open(
-                    row.sealed, as: PartColumn.self, uid: Self.partRowUID(row.upload, row.index), of: vault)
-                let first = UInt64(row.index) * upload.partBytes
-                guard let range = ByteRange(first: first, last: first + row.length - 1) else {
-                    throw VaultError(.integrity, "A part of the catalog has an impossible length.")
+            let parts = try await compute.run { [self] in
+                try rows.prefix(limit).map { row -> PartDescription in
+                    let column = try keyring.open(
+                        row.sealed, as: PartColumn.self, uid: Self.partRowUID(row.upload, row.index), of: vault)
+                    let first = UInt64(row.index) * upload.partBytes
+                    guard let range = ByteRange(first: first, last: first + row.length - 1) else {
+                        throw VaultError(.integrity, "A part of the catalog has an impossible length.")
+                    }
+                    return PartDescription(range: range, treeHash: column.treeHash)
                 }
-                return PartDescription(range: range, treeHash: column.treeHash)
             }
             return PartPage(
                 upload: try describe(upload, in: vault), parts: parts, next: rows.count > limit ? String(rows[limit].index) : nil)
@@ -267,7 +271,7 @@ extension VaultEngine {
             let rows = try await Self.page(marker) {
                 try await catalog.uploads(vault: vault.uid, after: position, limit: limit + 1)
             }
-            let page = try rows.prefix(limit).map { try describe($0, in: vault) }
+            let page = try await compute.run { [self] in try rows.prefix(limit).map { try describe($0, in: vault) } }
             return UploadPage(uploads: page, next: rows.count > limit ? page.last?.uploadID : nil)
         }
     }

@@ -38,6 +38,15 @@ extension VaultEngine {
         }
     }
 
+    private static let inlineParts = 16
+
+    private func seal(_ manifest: Manifest, of birth: ArchiveBirth) throws -> [UInt8] {
+        try SealedBlob.seal(
+            plaintext: manifest.encode(),
+            preamble: BlobPreamble(kind: .manifest, uid: birth.uid.bytes, index: birth.keyVersion, number: manifest.generation),
+            account: manifest.account, vaultUID: manifest.vaultUID, key: birth.vaultKey, random: random)
+    }
+
     /// Manifest, then catalog. `draft` is the part that is not yet visible, if any.
     func commitArchive(
         _ birth: ArchiveBirth, vault: VaultRow, parts: [ManifestPart], treeHash: SHA256Digest, description: String,
@@ -50,10 +59,10 @@ extension VaultEngine {
         let manifest = birth.manifest(
             vault: vault, generation: generation, created: created, description: description, size: size, treeHash: treeHash, parts: parts)
         let manifestID = try blobID(birth.manifestName(vault: vault, generation: generation))
-        let sealed = try SealedBlob.seal(
-            plaintext: manifest.encode(),
-            preamble: BlobPreamble(kind: .manifest, uid: birth.uid.bytes, index: birth.keyVersion, number: generation),
-            account: vault.location.account.digits, vaultUID: vault.uid.bytes, key: birth.vaultKey, random: random)
+        // A few parts are sealed sooner than a thread of the pool wakes up; ten thousand would hold up every connection of this loop.
+        let sealed =
+            parts.count <= Self.inlineParts
+            ? try seal(manifest, of: birth) : try await compute.run { [self] in try seal(manifest, of: birth) }
         let row = ArchiveRow(
             uid: birth.uid, id: birth.id, vault: vault.uid, state: .stored, created: created, size: size,
             partCount: UInt32(parts.count), generation: generation, keyVersion: birth.keyVersion,
