@@ -8,6 +8,10 @@
 Needs wrk, openssl, gcc and liblz4-dev. The data directory lies on tmpfs (/dev/shm) except where a real disk is
 said. CPU seconds are the service's own, from /proc; the load generator's are not counted. The multiple is the
 service's CPU over the sum of the primitives that the path must pay. Prints Markdown.
+
+Pages of a new file cost more than pages written before, above all in a virtual machine that gives freed memory back to
+its host. So the bare receive and write of an upload row is measured right before and right after the row, with files of
+the row's size, as many, all new, at the row's pace, and the machine is given time to take back memory before each.
 """
 
 import argparse
@@ -39,8 +43,19 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid):
+    """User and system seconds."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    return int(fields[11]) / TICKS, int(fields[12]) / TICKS
+
+
+def context_switches(pid):
+    total = 0
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        try:
+            total += sum(map(int, re.findall(r"ctxt_switches:\s+(\d+)", (task / "status").read_text())))
+        except OSError:
+            pass  # a thread that has ended
+    return total
 
 
 def peak_rss(pid):
@@ -55,16 +70,28 @@ class Measured:
         self.bytes = 0
 
     def __enter__(self):
-        self.cpu, self.wall = -cpu_seconds(self.pid), -time.monotonic()
+        user, system = cpu_seconds(self.pid)
+        self.user, self.system, self.wall = -user, -system, -time.monotonic()
+        self.switches = -context_switches(self.pid)
         return self
 
     def __exit__(self, *_):
-        self.cpu += cpu_seconds(self.pid)
+        user, system = cpu_seconds(self.pid)
+        self.user += user
+        self.system += system
         self.wall += time.monotonic()
+        self.switches += context_switches(self.pid)
+
+    @property
+    def cpu(self):
+        return self.user + self.system
 
     @property
     def per_gib(self):
-        return self.cpu / (self.bytes / GIB) if self.bytes else math.nan
+        return self.of_gib(self.cpu)
+
+    def of_gib(self, count):
+        return count / (self.bytes / GIB) if self.bytes else math.nan
 
     @property
     def rate(self):
@@ -80,7 +107,8 @@ class Primitives:
     def __init__(self, scratch, seconds):
         self.sha256 = self.openssl("sha256", 1 << 20, seconds)
         self.aes = self.openssl("aes-256-gcm", 16384, seconds)
-        tool = scratch / "primitives"
+        self.scratch = scratch
+        tool = self.tool = scratch / "primitives"
         subprocess.run(
             ["gcc", "-O2", "-o", tool, pathlib.Path(__file__).with_name("primitives.c"), "-llz4"], check=True
         )
@@ -116,9 +144,15 @@ class Primitives:
         output = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True).stdout
         return {line.split()[0]: float(line.split()[1]) for line in output.splitlines()}
 
-    def upload(self, kind, size):
+    def receive_files(self, size, stored, count, live, rate):
+        """User and system seconds per GiB of receiving `count` bodies of `size` bytes and writing new files of `stored` bytes."""
+        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
+            values = self.run(self.tool, "files", folder, size, stored, count, live, rate)
+        return values["user"], values["sys"]
+
+    def upload(self, kind, size, receive):
         hashes = 1 if size <= MIB else 2
-        return hashes * self.sha256 + self.compress[kind] + self.aes * self.ratio[kind] + self.receive
+        return hashes * self.sha256 + self.compress[kind] + self.aes * self.ratio[kind] + receive
 
     def retrieval(self, kind):
         return self.aes * self.ratio[kind] + self.inflate[kind] + self.sha256
@@ -130,7 +164,7 @@ class Primitives:
         rows = [
             ("SHA-256, one stream", self.sha256),
             ("AES-256-GCM, 16 KiB chunks", self.aes),
-            ("receive + write to tmpfs", self.receive),
+            ("receive + write to tmpfs, one warm file", self.receive),
             ("file to loopback (sendfile)", self.send),
         ]
         for kind in KINDS:
@@ -211,11 +245,50 @@ def part_head(wire, upload, first, body, linear, tree):
     )
 
 
-def bench_parts(scratch, primitives, seconds):
+class Growth:
+    """The most bytes by which the file system of `folder` grew between entering and leaving."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.peak = 0
+        self.over = threading.Event()
+
+    def used(self):
+        status = os.statvfs(self.folder)
+        return (status.f_blocks - status.f_bfree) * status.f_frsize
+
+    def watch(self, start):
+        while not self.over.wait(0.02):
+            self.peak = max(self.peak, self.used() - start)
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.watch, args=(self.used(),))
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+def settle():
+    """Freed memory goes back to the host within two seconds or so, where it goes back at all."""
+    time.sleep(3)
+
+
+def bench_parts(scratch, primitives, seconds, sizes):
     rows = []
+    # How many parts are sent in turn.
     for size, count in ((MIB, 16), (4 * MIB, 8), (64 * MIB, 4)):
         for kind, make in KINDS.items():
+            if size // MIB not in sizes:
+                continue
+            stored = int(size * primitives.ratio[kind])
+            settle()
+            # The pace and the number are those of an ordinary run: what the row reaches is not known yet.
+            receives = [primitives.receive_files(size, stored, GIB // size, GIB // size, 200e6)]
             server = service(scratch, f"parts-{size}-{kind}")
+            settle()
             try:
                 wire = Wire(server)
                 upload = wire.initiate_upload(VAULT, size)
@@ -226,25 +299,32 @@ def bench_parts(scratch, primitives, seconds):
                     folder,
                     [(part_head(wire, upload, index * size, body, linear, tree), body) for index in range(count)],
                 )
-                with Measured(server) as measured:
+                with Measured(server) as measured, Growth(scratch) as growth:
                     # What is under way when the load ends is not counted: large parts run longer, and fewer at once.
                     large = size > 16 * MIB
                     done, _, _ = wrk(server, script, 2 if large else 4, max(10, seconds) if large else seconds)
                 measured.bytes = done * size
-                must = primitives.upload(kind, size)
-                rows.append(
-                    (
-                        f"{size // MIB} MiB parts, {kind}",
-                        f"{measured.rate:.2f}",
-                        f"{measured.per_gib:.2f}",
-                        f"{must:.2f}",
-                        f"{measured.per_gib / must:.2f}",
-                        "≤ 1.4",
-                    )
-                )
                 shutil.rmtree(folder)
             finally:
                 server.dispose()
+            settle()
+            live = max(1, growth.peak // stored)
+            receives.append(primitives.receive_files(size, stored, done, live, done * size / measured.wall))
+            user, system = (sum(values) / len(receives) for values in zip(*receives))
+            must = primitives.upload(kind, size, user + system)
+            rows.append(
+                (
+                    f"{size // MIB} MiB parts, {kind}",
+                    f"{measured.rate:.2f}",
+                    f"{measured.of_gib(measured.user):.2f} + {measured.of_gib(measured.system):.2f}",
+                    f"{must - system:.2f} + {system:.2f}",
+                    f"{measured.of_gib(measured.user) / (must - system):.2f}",
+                    f"{measured.per_gib / must:.2f}",
+                    "≤ 1.4",
+                    f"{measured.switches / max(1, done * size / MIB):.0f}",
+                )
+            )
+            print("  measured:", *rows[-1], file=sys.stderr, flush=True)
     return rows
 
 
@@ -320,12 +400,11 @@ def bench_retrieval(scratch, primitives):
                 assert document["StatusCode"] == "Succeeded", document
                 measured.bytes = size
                 must = primitives.retrieval(kind)
-                note = " (staged output is sealed again)" if mode == "staged" else ""
                 retrievals.append(
                     (
-                        f"retrieval job, {mode}, {kind}{note}",
+                        f"retrieval job, {mode}, {kind}",
                         f"{measured.rate:.2f}",
-                        f"{measured.per_gib:.2f}",
+                        f"{measured.of_gib(measured.user):.2f} + {measured.of_gib(measured.system):.2f}",
                         f"{must:.2f}",
                         f"{measured.per_gib / must:.2f}",
                         "≤ 1.4",
@@ -339,7 +418,7 @@ def bench_retrieval(scratch, primitives):
                     (
                         f"download, {mode}, {kind}",
                         f"{measured.rate:.2f}",
-                        f"{measured.per_gib:.2f}",
+                        f"{measured.of_gib(measured.user):.2f} + {measured.of_gib(measured.system):.2f}",
                         f"{must:.2f}",
                         f"{measured.per_gib / must:.2f}",
                         "≤ 1.5",
@@ -440,6 +519,7 @@ def main():
     parser.add_argument("--disk", default=str(REPOSITORY / ".build"), help="a folder on a real disk")
     parser.add_argument("--large", type=int, default=0, metavar="GIB", help="also an archive of this size")
     parser.add_argument("--only", default="", help="comma-separated: parts,small,retrieval,memory")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[1, 4, 64], metavar="MIB", help="of the parts sent")
     options = parser.parse_args()
     os.environ["COLDVAULT_BINARY"] = options.binary
     binary()
@@ -457,12 +537,22 @@ def main():
         )
         primitives = Primitives(memory, 2)
         markdown("Primitives", ["primitive", "CPU s/GiB", "GB/s on one core"], primitives.table())
-        columns = ["path", "GB/s", "CPU s/GiB", "primitives CPU s/GiB", "multiple", "goal"]
+        columns = ["path", "GB/s", "user + sys CPU s/GiB", "primitives CPU s/GiB", "multiple", "goal"]
+        upload = [
+            "path",
+            "GB/s",
+            "user + sys CPU s/GiB",
+            "primitives user + sys",
+            "of user",
+            "multiple",
+            "goal",
+            "switches/MiB",
+        ]
         if "parts" in chosen:
             markdown(
                 "Upload over loopback, 4 connections (2 for 64 MiB), data on tmpfs",
-                columns,
-                bench_parts(memory, primitives, options.seconds),
+                upload,
+                bench_parts(memory, primitives, options.seconds, options.sizes),
             )
         if "retrieval" in chosen:
             markdown("Retrieval and download, 1 GiB, data on tmpfs", columns, bench_retrieval(memory, primitives))

@@ -3,6 +3,9 @@
 // What the machine can do at best for the work that a vault cannot avoid, in CPU seconds per GiB:
 //   primitives lz4 FILE          compress and inflate FILE in 1 MiB frames
 //   primitives receive FILE MIB  receive MIB mebibytes over loopback and write them to FILE
+//   primitives files DIR BYTES WRITTEN COUNT LIVE RATE
+//                                receive COUNT times BYTES, at most RATE bytes a second, and write the first WRITTEN of them to a new file in
+//                                DIR; the file LIVE files earlier goes: the memory behaviour of a service that stores what it receives
 //   primitives send FILE         send FILE over loopback with sendfile
 // Only the CPU of this process is counted; the peer is a forked child.
 
@@ -17,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MIB = 1 << 20, BUFFER = 1 << 18 };
@@ -107,6 +111,62 @@ static void receive(const char *path, long mebibytes) {
     waitpid(pid, NULL, 0);
 }
 
+static double wall_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+// How a service meets memory: every file is new, so its pages may have to come from the host first. The peer keeps the pace, file by file.
+static void receive_files(const char *folder, long bytes, long written, long count, long live, double rate) {
+    int child = -1;
+    pid_t pid;
+    char *buffer = malloc(BUFFER), path[4096];
+    memset(buffer, 7, BUFFER);
+    int peer = connection(&child, &pid);
+    if (pid == 0) {
+        double begin = wall_seconds();
+        for (long i = 0; i < count; i++) {
+            double early = begin + (double)i * bytes / rate - wall_seconds();
+            if (early > 0) usleep((useconds_t)(early * 1e6));
+            for (long sent = 0; sent < bytes;) {
+                ssize_t done = write(child, buffer, bytes - sent < BUFFER ? bytes - sent : BUFFER);
+                if (done <= 0) _exit(1);
+                sent += done;
+            }
+        }
+        _exit(0);
+    }
+    struct rusage before, after;
+    getrusage(RUSAGE_SELF, &before);
+    for (long i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "%s/%ld", folder, i);
+        int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        require(file >= 0, path);
+        for (long received = 0; received < bytes;) {
+            ssize_t done = read(peer, buffer, bytes - received < BUFFER ? bytes - received : BUFFER);
+            require(done > 0, "read");
+            long take = written - received < done ? written - received : done;
+            if (take > 0) require(write(file, buffer, take) == take, "write");
+            received += done;
+        }
+        close(file);
+        if (i >= live) {
+            snprintf(path, sizeof path, "%s/%ld", folder, i - live);
+            unlink(path);
+        }
+    }
+    getrusage(RUSAGE_SELF, &after);
+    double total = (double)bytes * count;
+    report("user", after.ru_utime.tv_sec - before.ru_utime.tv_sec + (after.ru_utime.tv_usec - before.ru_utime.tv_usec) / 1e6, total);
+    report("sys", after.ru_stime.tv_sec - before.ru_stime.tv_sec + (after.ru_stime.tv_usec - before.ru_stime.tv_usec) / 1e6, total);
+    for (long i = count > live ? count - live : 0; i < count; i++) {
+        snprintf(path, sizeof path, "%s/%ld", folder, i);
+        unlink(path);
+    }
+    waitpid(pid, NULL, 0);
+}
+
 static void send_file(const char *path) {
     int child = -1;
     pid_t pid;
@@ -131,7 +191,10 @@ static void send_file(const char *path) {
 int main(int count, char **arguments) {
     if (count == 3 && !strcmp(arguments[1], "lz4")) lz4(arguments[2]);
     else if (count == 4 && !strcmp(arguments[1], "receive")) receive(arguments[2], atol(arguments[3]));
+    else if (count == 8 && !strcmp(arguments[1], "files"))
+        receive_files(
+            arguments[2], atol(arguments[3]), atol(arguments[4]), atol(arguments[5]), atol(arguments[6]), atof(arguments[7]));
     else if (count == 3 && !strcmp(arguments[1], "send")) send_file(arguments[2]);
-    else return fprintf(stderr, "usage: primitives lz4 FILE | receive FILE MIB | send FILE\n"), 2;
+    else return fprintf(stderr, "usage: primitives lz4 FILE | receive FILE MIB | files DIR BYTES WRITTEN COUNT LIVE RATE | send FILE\n"), 2;
     return 0;
 }
