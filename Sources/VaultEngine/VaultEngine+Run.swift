@@ -3,13 +3,25 @@
 import Logging
 import SealedArchive
 public import Storage
+import Synchronization
 public import VaultModel
 
 extension VaultEngine {
+    /// What must be so before the first request is served: the clock is judged, and a catalog that is older than the durable records has
+    /// taken up what they say, locks above all. ``run()`` does it, too, unless it was done.
+    public func prepare() async throws(VaultError) {
+        guard !isPrepared.load(ordering: .acquiring) else { return }
+        try await vaultErrors("preparing the engine") {
+            _ = try await freeingRoom { try await clockKeeper.reading() }
+            try await freeingRoom { try await adoptNewerRecords() }
+        }
+        isPrepared.store(true, ordering: .releasing)
+    }
+
     /// Finishes what a crash interrupted, then runs the worker and the reclaimer until cancelled. Call once.
     public func run() async throws(VaultError) {
+        try await prepare()
         let epoch: UInt64 = try await vaultErrors("starting the engine") {
-            _ = try await freeingRoom { try await clockKeeper.reading() }
             let epoch = try await freeingRoom { try await catalog.beginEpoch() }
             try await freeingRoom { try await finishInterrupted() }
             try await sweepStaging()
@@ -23,9 +35,8 @@ extension VaultEngine {
         }
     }
 
-    /// Vault changes, vault deletions and key rotations that were begun and not ended.
+    /// Vault deletions and key rotations that were begun and not ended.
     private func finishInterrupted() async throws {
-        try await adoptNewerRecords()
         try await forEachVault { vault in
             if vault.state == .deleting { try await finishDeletion(of: vault) }
         }

@@ -6,6 +6,7 @@ public import Logging
 public import Messaging
 import Metrics
 public import Storage
+import Synchronization
 public import VaultModel
 
 /// The service without its wire: vaults, uploads, archives, retrieval jobs, keys.
@@ -47,6 +48,7 @@ public final class VaultEngine: Sendable {
     let settingsCache = SettingsCache()
     let sessionPolicies = SessionPolicies()
     let clockKeeper: ClockKeeper
+    let isPrepared = Atomic(false)
     let denials = Counter(label: "coldvault.access.denied")
 
     /// - Parameters:

@@ -28,7 +28,7 @@ import VaultModel
         let lines = LoggedLines()
         let engine = vault.engine(over: older, logger: lines.logger)
         do {
-            try await engine.adoptNewerRecords()
+            try await engine.prepare()
             try await check(engine, lines)
             await older.close()
         } catch {

@@ -64,6 +64,8 @@ struct VaultService {
     private func serve(
         _ engine: VaultEngine, _ configuration: ServiceConfiguration, registry: PrometheusRegistry, logger: Logger
     ) async throws {
+        // Before anybody can ask for anything.
+        try await engine.prepare()
         let group = MultiThreadedEventLoopGroup.singleton
         let status = ServiceStatus(engine: engine)
         var services: [any Service] = [EngineService(engine: engine)]
