@@ -123,8 +123,8 @@ import VaultModel
     }
 
     @Test func theManualsPolicyAllowsWhatItSays() async throws {
-        let manual = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "Docs/Operations/Identity.md")
+        let manual = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Docs/Operations/Identity.md")
         let text = try String(contentsOf: manual, encoding: .utf8)
         let start = try #require(text.range(of: "<<'JSON'\n"))
         let end = try #require(text.range(of: "\nJSON\n"))
