@@ -10,7 +10,7 @@ import VaultModel
 @testable import AdminAPI
 
 /// What operators and their scripts read: the JSON of every answer about users, policies, topics and the clock.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct AdminAnswerTests {
     typealias Requests = AdminRequestTests
 

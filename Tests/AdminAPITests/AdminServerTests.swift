@@ -18,7 +18,7 @@ import VaultModel
 @testable import VaultEngine
 
 /// Both ends of the socket, and the operator's listener, for real.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct AdminServerTests {
     static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 

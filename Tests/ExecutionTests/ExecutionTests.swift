@@ -53,7 +53,7 @@ private final class Gate: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct BlockingPoolTests {
+@Suite(.timeLimit(.minutes(5))) struct BlockingPoolTests {
     @Test func returnsValuesAndThrowsExactlyWhatTheWorkThrows() async throws {
         let pool = BlockingPool(name: "test", threads: 2)
         #expect(await pool.run { 42 } == 42)
@@ -99,7 +99,7 @@ private final class Gate: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct MemoryBudgetTests {
+@Suite(.timeLimit(.minutes(5))) struct MemoryBudgetTests {
     @Test func neverHandsOutMoreThanItHas() async throws {
         let budget = MemoryBudget(capacityBytes: 10, maxWaiters: 1000)
         let held = Shared((now: 0, most: 0))
@@ -176,7 +176,7 @@ private final class Gate: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct SingleFlightTests {
+@Suite(.timeLimit(.minutes(5))) struct SingleFlightTests {
     @Test func concurrentCallersShareOnePieceOfWork() async throws {
         let flight = SingleFlight<String, Int>(maxWaiters: 100)
         let made = Shared(0)
@@ -230,7 +230,7 @@ private final class Gate: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct CompletionGuaranteedTests {
+@Suite(.timeLimit(.minutes(5))) struct CompletionGuaranteedTests {
     @Test func bodyFinishesThoughTheCallerIsCancelled() async throws {
         let gate = Gate()
         let caller = Task {

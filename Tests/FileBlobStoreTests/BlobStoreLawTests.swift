@@ -33,7 +33,7 @@ enum StoreUnderTest: CaseIterable, Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct BlobStoreLawTests {
+@Suite(.timeLimit(.minutes(5))) struct BlobStoreLawTests {
     @Test(arguments: BlobStoreLaw.allCases, StoreUnderTest.allCases)
     func keepsTheLaw(_ law: BlobStoreLaw, _ store: StoreUnderTest) async throws {
         try await store.run { try await law.check($0) }
@@ -52,7 +52,7 @@ enum StoreUnderTest: CaseIterable, Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct FileBlobStoreCrashTests {
+@Suite(.timeLimit(.minutes(5))) struct FileBlobStoreCrashTests {
     @Sendable static func store(_ disk: any Disk) -> any BlobStore {
         FileBlobStore(disk: disk, root: "/data/blobs", reserveBytes: 0)
     }

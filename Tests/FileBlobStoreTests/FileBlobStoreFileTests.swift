@@ -10,7 +10,7 @@ import StorageLaws
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct FileBlobStoreFileTests {
+@Suite(.timeLimit(.minutes(5))) struct FileBlobStoreFileTests {
     @Test func blobIsTheFileOfItsName() async throws {
         let pool = BlockingPool(name: "disk", threads: 2)
         try await withTemporaryDirectory { root in

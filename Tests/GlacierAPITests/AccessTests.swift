@@ -12,7 +12,7 @@ import VaultModel
 @testable import VaultEngine
 
 /// Permission: asked once for each request, about the right thing, before anything else is looked at.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct AccessTests {
     static let other = AccountID("999999999999")!
     static let region = Region("us-east-1")!

@@ -10,7 +10,7 @@ import VaultModel
 @testable import VaultEngine
 
 /// Who may ask at all, judged before anything else.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct AuthenticationTests {
     static let vault = "/-/vaults/v"
 

@@ -11,7 +11,7 @@ import VaultModel
 @testable import VaultEngine
 
 /// What SDKs that cannot run here put on the wire, as raw requests.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ClientPeculiarityTests {
     static let md5 = ("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg==")
 

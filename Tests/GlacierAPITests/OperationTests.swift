@@ -12,7 +12,7 @@ import VaultModel
 @testable import VaultEngine
 
 /// Each operation over a real connection with a real signature, the engine doubled.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct OperationTests {
     static let base = "/-/vaults/v"
     static let account = FakeOperations.account.digits

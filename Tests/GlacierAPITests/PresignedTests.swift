@@ -11,7 +11,7 @@ import VaultModel
 @testable import VaultEngine
 
 /// Requests that their query authenticates, and temporary credentials either way.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct PresignedTests {
     static let output = "/-/vaults/v/jobs/\(FakeOperations.jobID)/output"
     static let week: Int64 = 604_800

@@ -9,7 +9,7 @@ import VaultModel
 @testable import VaultEngine
 
 /// What is set on vaults and accounts, over a real connection, the engine doubled.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct SettingOperationTests {
     static let base = "/-/vaults/v"
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import GlacierAPI
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct TransportDoorTests {
     /// Like TLS while it waits for the peer's goodbye: a close goes no further.
     private final class Polite: ChannelOutboundHandler {

@@ -12,7 +12,7 @@ import VaultModel
 @testable import VaultEngine
 
 /// What the connection itself promises: Expect, early refusals, stalls, cuts, backpressure, graceful stop.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct TransportTests {
     static let megabyte = 1 << 20
 

@@ -11,7 +11,7 @@ import VaultModel
 @testable import MessageDelivery
 
 /// Messages to real processes.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct CommandTargetTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct CommandTargetTests {
     private static let pool = BlockingPool(name: "test", threads: 2)
 
     private func target(total: Duration = .seconds(30)) -> CommandTarget {

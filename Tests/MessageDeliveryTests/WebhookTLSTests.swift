@@ -8,7 +8,7 @@ import VaultModel
 @testable import MessageDelivery
 
 /// Certificates are verified, always: against servers of another make (Python's `ssl`), with certificates made by `openssl`.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct WebhookTLSTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct WebhookTLSTests {
     /// Answers every request with 200 and says on which port.
     private static let server = #"""
         import http.server, os, ssl, sys

@@ -83,7 +83,7 @@ import VaultModel
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func aTargetThatSaysNothingIsGivenUpInTime() async throws {
+    @Test(.timeLimit(.minutes(5))) func aTargetThatSaysNothingIsGivenUpInTime() async throws {
         let message = try TopicMessage.example()
         try await LoopbackServer.running(.silence) { server in
             let url = server.url()
@@ -97,7 +97,7 @@ import VaultModel
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func anAnswerWithoutEndCostsAFewKilobytesAndIsTaken() async throws {
+    @Test(.timeLimit(.minutes(5))) func anAnswerWithoutEndCostsAFewKilobytesAndIsTaken() async throws {
         let message = try TopicMessage.example()
         try await LoopbackServer.running(.flood(200)) { server in
             let url = server.url()
@@ -110,7 +110,7 @@ import VaultModel
         }
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: [200, 503]) func anAnswerThatStallsDoesNotHoldUpForLong(status: Int) async throws {
+    @Test(.timeLimit(.minutes(5)), arguments: [200, 503]) func anAnswerThatStallsDoesNotHoldUpForLong(status: Int) async throws {
         let message = try TopicMessage.example()
         try await LoopbackServer.running(.stall(status)) { server in
             let url = server.url()
@@ -138,7 +138,7 @@ import VaultModel
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func cancellationEndsADeliverySoon() async throws {
+    @Test(.timeLimit(.minutes(5))) func cancellationEndsADeliverySoon() async throws {
         let message = try TopicMessage.example()
         try await LoopbackServer.running(.silence) { server in
             let url = server.url()

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Observability
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct LogWriterTests {
     let output = CapturedOutput()
 

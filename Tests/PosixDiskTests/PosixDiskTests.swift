@@ -29,7 +29,7 @@ enum DiskUnderTest: CaseIterable, Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)), .serialized) struct PosixDiskTests {
+@Suite(.timeLimit(.minutes(5)), .serialized) struct PosixDiskTests {
     @Test(arguments: DiskLaw.allCases, DiskUnderTest.allCases)
     func keepsTheLaw(_ law: DiskLaw, on disk: DiskUnderTest) async throws {
         try await disk.run { try await law.check($0, $1) }
