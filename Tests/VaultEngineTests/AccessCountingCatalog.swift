@@ -46,7 +46,8 @@ final class AccessCountingCatalog: Catalog {
         await note("members")
         return try await real.members(of: account)
     }
-    func accessKey(_ id: String) async throws(StorageError) -> (key: AccessKeyRow, account: AccountRow, user: UserRow?)? {
+    func accessKey(_ id: String) async throws(StorageError) -> (key: AccessKeyRow, account: AccountRow, user: UserRow?)?
+    {
         await note("accessKey")
         return try await real.accessKey(id)
     }
@@ -146,7 +147,8 @@ final class AccessCountingCatalog: Catalog {
         await note("parts")
         return try await real.parts(upload, from: index, limit: limit)
     }
-    func abortUpload(_ uid: UploadUID, generation: UInt64, at now: Timestamp) async throws(StorageError) -> UploadAbort {
+    func abortUpload(_ uid: UploadUID, generation: UInt64, at now: Timestamp) async throws(StorageError) -> UploadAbort
+    {
         await note("abortUpload")
         return try await real.abortUpload(uid, generation: generation, at: now)
     }

@@ -47,8 +47,14 @@ import VaultModel
     @Test func sharersAreInsideTogether() async throws {
         let gate = VaultGate(maxWaiters: 10)
         let (first, second) = (Door(), Door())
-        async let one: Void = gate.shared(vault) { second.open(); await first.pass() }
-        async let two: Void = gate.shared(vault) { first.open(); await second.pass() }
+        async let one: Void = gate.shared(vault) {
+            second.open()
+            await first.pass()
+        }
+        async let two: Void = gate.shared(vault) {
+            first.open()
+            await second.pass()
+        }
         _ = try await (one, two)
         #expect(gate.heldCount == 0)
     }
@@ -75,7 +81,12 @@ import VaultModel
         let gate = VaultGate(maxWaiters: 10)
         let (door, diary) = (Door(), Diary())
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await gate.shared(vault) { await door.pass(); diary.note("first") } }
+            group.addTask {
+                try await gate.shared(vault) {
+                    await door.pass()
+                    diary.note("first")
+                }
+            }
             try await until { gate.heldCount == 1 }
             group.addTask { try await gate.exclusive(vault) { diary.note("alone") } }
             try await until { gate.waiterCount == 1 }
@@ -104,7 +115,9 @@ import VaultModel
             try await until { gate.heldCount == 1 }
             try await withThrowingTaskGroup(of: Void.self) { inner in
                 inner.addTask {
-                    await #expect(throws: CancellationError.self) { try await gate.exclusive(vault) { diary.note("never") } }
+                    await #expect(throws: CancellationError.self) {
+                        try await gate.exclusive(vault) { diary.note("never") }
+                    }
                 }
                 try await until { gate.waiterCount == 1 }
                 group.addTask { try await gate.shared(vault) { diary.note("passed") } }

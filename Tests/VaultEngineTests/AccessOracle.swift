@@ -93,7 +93,8 @@ enum AccessOracle {
     }
 
     private static func text(_ statement: Statement, resource: String) -> String {
-        let actions = statement.actions.isEmpty ? ["\"glacier:*\""] : statement.actions.map { "\"glacier:\($0.rawValue)\"" }
+        let actions =
+            statement.actions.isEmpty ? ["\"glacier:*\""] : statement.actions.map { "\"glacier:\($0.rawValue)\"" }
         var members = [
             "\"Effect\":\"\(statement.isDeny ? "Deny" : "Allow")\"", "\"Action\":[\(actions.joined(separator: ","))]",
             "\"Resource\":\"\(resource)\"",
@@ -108,7 +109,8 @@ enum AccessOracle {
         case .always: break
         case .youngerThan(let days):
             members.append("\"Condition\":{\"NumericLessThan\":{\"glacier:ArchiveAgeInDays\":\"\(days)\"}}")
-        case .tagged(let tag): members.append("\"Condition\":{\"StringEquals\":{\"glacier:ResourceTag/\(tag)\":\"true\"}}")
+        case .tagged(let tag):
+            members.append("\"Condition\":{\"StringEquals\":{\"glacier:ResourceTag/\(tag)\":\"true\"}}")
         }
         return "{\(members.joined(separator: ","))}"
     }
@@ -119,7 +121,9 @@ struct StatementMaker {
     let principals: [Principal]
     let vaults: [VaultLocation]
 
-    private static let mild: [VaultAction] = [.deleteArchive, .uploadArchive, .describeVault, .initiateJob, .listJobs, .deleteVault]
+    private static let mild: [VaultAction] = [
+        .deleteArchive, .uploadArchive, .describeVault, .initiateJob, .listJobs, .deleteVault,
+    ]
 
     private func actions(_ choices: inout SeededGenerator) -> [VaultAction] {
         if Int.random(in: 0..<3, using: &choices) == 0 { return [] }
@@ -167,7 +171,8 @@ struct StatementMaker {
             AccessOracle.Statement(
                 isDeny: Int.random(in: 0..<5, using: &choices) == 0, who: nil,
                 actions: Bool.random(using: &choices) ? [] : actions(&choices),
-                resource: Bool.random(using: &choices) ? nil : vaults[Int.random(in: 0..<vaults.count, using: &choices)])
+                resource: Bool.random(using: &choices) ? nil : vaults[Int.random(in: 0..<vaults.count, using: &choices)]
+            )
         }
     }
 }

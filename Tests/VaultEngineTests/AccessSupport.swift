@@ -31,7 +31,9 @@ final class LoggedLines: Sendable {
         }
         func log(event: LogEvent) {
             let metadata = (event.metadata ?? [:]).mapValues { "\($0)" }
-            lines.lines.withLock { $0.append(Line(level: event.level, message: "\(event.message)", metadata: metadata)) }
+            lines.lines.withLock {
+                $0.append(Line(level: event.level, message: "\(event.message)", metadata: metadata))
+            }
         }
     }
 }
@@ -48,19 +50,22 @@ extension TestVault {
     func engine(over catalog: any Catalog, clock: (any TimeSource)? = nil, logger: Logger? = nil) -> VaultEngine {
         VaultEngine(
             configuration: setup, catalog: catalog, cold: cold, warm: warm, keyring: keyring, compute: Self.compute,
-            clock: clock ?? self.clock, random: random, logger: logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            clock: clock ?? self.clock, random: random,
+            logger: logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 }
 
 extension Caller {
     static func root(_ account: AccountID = TestVault.account, session: String? = nil) -> Caller {
         Caller(
-            principal: Principal(account: account), region: TestVault.region, accessKeyID: "CVAKROOT", sessionPolicy: session,
+            principal: Principal(account: account), region: TestVault.region, accessKeyID: "CVAKROOT",
+            sessionPolicy: session,
             sourceAddress: "192.0.2.7", isSecure: true, userAgent: "tests")
     }
     static func user(_ name: String, _ account: AccountID = TestVault.account, session: String? = nil) -> Caller {
         Caller(
-            principal: Principal(account: account, user: UserName(name)), region: TestVault.region, accessKeyID: "CVAKUSER",
+            principal: Principal(account: account, user: UserName(name)), region: TestVault.region,
+            accessKeyID: "CVAKUSER",
             sessionPolicy: session, sourceAddress: "192.0.2.7", isSecure: true, userAgent: "tests")
     }
 }
@@ -73,7 +78,8 @@ enum PolicyText {
 
     /// A statement of a vault's policy.
     static func vault(
-        _ effect: String, _ actions: String..., to principal: String = "\"*\"", on location: VaultLocation = TestVault.location("v"),
+        _ effect: String, _ actions: String..., to principal: String = "\"*\"",
+        on location: VaultLocation = TestVault.location("v"),
         when condition: String = "", sid: String = "s"
     ) -> String {
         let list = actions.map { "\"glacier:\($0)\"" }.joined(separator: ", ")
@@ -91,7 +97,8 @@ enum PolicyText {
     static func retention(days: Int, on location: VaultLocation = TestVault.location("v")) -> String {
         of(
             vault(
-                "Deny", "DeleteArchive", on: location, when: "{\"NumericLessThan\": {\"glacier:ArchiveAgeInDays\": \"\(days)\"}}",
+                "Deny", "DeleteArchive", on: location,
+                when: "{\"NumericLessThan\": {\"glacier:ArchiveAgeInDays\": \"\(days)\"}}",
                 sid: "retain"))
     }
 }

@@ -23,7 +23,8 @@ import VaultModel
 
     @Test func noSequenceGetsPastALockOrIntoAnotherAccount() async throws {
         let steps = Self.environment["COLDVAULT_LOCK_STEPS"].flatMap { Int($0) } ?? 2400
-        let base = Self.environment["COLDVAULT_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 1...UInt64(UInt32.max))
+        let base =
+            Self.environment["COLDVAULT_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 1...UInt64(UInt32.max))
         print("lock property test: COLDVAULT_SEED=\(base) COLDVAULT_LOCK_STEPS=\(steps)")
         var tally = LockWorld.Tally()
         var sequence: UInt64 = 0

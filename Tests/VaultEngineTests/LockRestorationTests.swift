@@ -47,7 +47,9 @@ import VaultModel
             } check: { engine, lines in
                 let lock = try await engine.vaultLock(vault.location)
                 #expect(lock.id == id && lock.state == (complete ? .locked : .inProgress) && lock.policy == Self.policy)
-                await expectRefusal(.accessDenied) { try await engine.deleteArchive(vault.location, archiveID: stored.archiveID) }
+                await expectRefusal(.accessDenied) {
+                    try await engine.deleteArchive(vault.location, archiveID: stored.archiveID)
+                }
                 let line = try #require(lines.named("a vault's record is newer than the catalog and was adopted").first)
                 #expect(line.level == .warning && line.metadata["lock"] == "restored")
             }
@@ -59,7 +61,8 @@ import VaultModel
             try await vault.engine.addTags(vault.location, ["old": "1"])
             try await afterRestore(vault) {
                 try await vault.engine.addTags(vault.location, ["new": "2"])
-                try await vault.engine.setVaultAccessPolicy(vault.location, PolicyText.of(PolicyText.vault("Allow", "ListJobs")))
+                try await vault.engine.setVaultAccessPolicy(
+                    vault.location, PolicyText.of(PolicyText.vault("Allow", "ListJobs")))
                 try await vault.engine.setVaultCompression(vault.location, "none")
                 _ = try await vault.engine.rotateVaultKey(vault.location)
             } check: { engine, _ in
@@ -108,8 +111,11 @@ import VaultModel
         let other = VaultLock(id: "b", policy: "q", state: .inProgress, created: created)
         for recordedLock in [nil, other, locked] {
             let record = StateRecord(
-                type: .vault, generation: 9, createdMilliseconds: 0, account: "123456789012", vaultUID: VaultUID.none.bytes,
-                body: VaultSettings(lock: recordedLock).members.merging(["state": "active", "keys": [], "compression": nil]) { old, _ in old })
+                type: .vault, generation: 9, createdMilliseconds: 0, account: "123456789012",
+                vaultUID: VaultUID.none.bytes,
+                body: VaultSettings(lock: recordedLock).members.merging([
+                    "state": "active", "keys": [], "compression": nil,
+                ]) { old, _ in old })
             let recorded = try #require(RecordedVault(record))
             for own in [nil, other, locked] {
                 var row = VaultRow(
@@ -139,7 +145,8 @@ import VaultModel
         try await withVault { vault in
             // The record is durable, the catalog never heard of it.
             let row = try #require(try await vault.catalog.vault(at: vault.location))
-            _ = try await vault.engine.writeVaultRecord(row, VaultSettings(tags: ["cut": "off"]), from: row.generation + 1)
+            _ = try await vault.engine.writeVaultRecord(
+                row, VaultSettings(tags: ["cut": "off"]), from: row.generation + 1)
             let next = try await vault.anotherEngine()
             try await vault.running([next]) {
                 try await vault.until("the start") { try await !next.tags(vault.location).isEmpty }
@@ -160,13 +167,17 @@ import VaultModel
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for lane in 0..<9 {
                     group.addTask {
-                        for number in stride(from: lane, to: 999, by: 9) { try await engine.createVault(TestVault.location("v\(number)")) }
+                        for number in stride(from: lane, to: 999, by: 9) {
+                            try await engine.createVault(TestVault.location("v\(number)"))
+                        }
                     }
                 }
                 try await group.waitForAll()
             }
             var calls: [String] = []
-            let spent = try await ContinuousClock().measure { calls = try await catalog.calls { try await engine.adoptNewerRecords() } }
+            let spent = try await ContinuousClock().measure {
+                calls = try await catalog.calls { try await engine.adoptNewerRecords() }
+            }
             print("adoptNewerRecords over 1,000 vaults in files: \(spent)")
             #expect(calls == Array(repeating: "vaults", count: 6), "nothing newer, nothing asked and nothing written")
             await pool.shutdown()

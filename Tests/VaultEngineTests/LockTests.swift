@@ -22,14 +22,18 @@ import VaultModel
     @Test func aLockGoesThroughItsStates() async throws {
         try await withVault { vault in
             let (engine, place, policy) = (vault.engine, vault.location, PolicyText.retention(days: 365))
-            await expectRefusal(.notFound, "No vault lock policy is set for: v") { _ = try await engine.vaultLock(place) }
+            await expectRefusal(.notFound, "No vault lock policy is set for: v") {
+                _ = try await engine.vaultLock(place)
+            }
             await expectRefusal(.notFound) { try await engine.completeVaultLock(place, lockID: "none") }
             try await engine.abortVaultLock(place)
             #expect(try await vault.catalog.vault(at: place)?.generation == 1, "aborting nothing writes nothing")
 
             let id = try await engine.initiateVaultLock(place, policy: policy)
             #expect(id.utf8.count == 24)
-            #expect(try await engine.vaultLock(place) == VaultLock(id: id, policy: policy, state: .inProgress, created: vault.clock.now()))
+            #expect(
+                try await engine.vaultLock(place)
+                    == VaultLock(id: id, policy: policy, state: .inProgress, created: vault.clock.now()))
             await expectRefusal(.accessDenied) { _ = try await engine.initiateVaultLock(place, policy: policy) }
             await expectRefusal(.invalidParameter) { try await engine.completeVaultLock(place, lockID: "wrong") }
             try await engine.abortVaultLock(place)
@@ -52,9 +56,13 @@ import VaultModel
         try await withVault { vault in
             let stored = try await vault.upload([1])
             let id = try await lock(vault, complete: false)
-            await expectRefusal(.accessDenied) { try await vault.engine.deleteArchive(vault.location, archiveID: stored.archiveID) }
+            await expectRefusal(.accessDenied) {
+                try await vault.engine.deleteArchive(vault.location, archiveID: stored.archiveID)
+            }
             vault.clock.advance(by: Self.day - .milliseconds(1))
-            await expectRefusal(.accessDenied) { try await vault.engine.deleteArchive(vault.location, archiveID: stored.archiveID) }
+            await expectRefusal(.accessDenied) {
+                try await vault.engine.deleteArchive(vault.location, archiveID: stored.archiveID)
+            }
             vault.clock.advance(by: .milliseconds(1))
             await expectRefusal(.notFound) { _ = try await vault.engine.vaultLock(vault.location) }
             await expectRefusal(.notFound) { try await vault.engine.completeVaultLock(vault.location, lockID: id) }
@@ -73,10 +81,14 @@ import VaultModel
             // Whatever the owner does about the access policy: a deny counts.
             try await vault.engine.setVaultAccessPolicy(vault.location, PolicyText.of(PolicyText.vault("Allow", "*")))
             for _ in 0..<30 {
-                await expectRefusal(.accessDenied, "is not authorized to perform: glacier:DeleteArchive on resource: \(vault.location.arn)") {
+                await expectRefusal(
+                    .accessDenied,
+                    "is not authorized to perform: glacier:DeleteArchive on resource: \(vault.location.arn)"
+                ) {
                     try await vault.engine.deleteArchive(.root(), vault.location, archiveID: stored.archiveID)
                 }
-                #expect(vault.cold.names(containing: "deletion-").isEmpty, "no record says deleted before the judgement")
+                #expect(
+                    vault.cold.names(containing: "deletion-").isEmpty, "no record says deleted before the judgement")
                 vault.clock.advance(by: Self.day)
             }
             try await vault.engine.deleteArchive(.root(), vault.location, archiveID: stored.archiveID)
@@ -88,7 +100,9 @@ import VaultModel
         try await withVault { vault in
             let stored = try await vault.upload([1])
             try await lock(vault)
-            await expectRefusal(.invalidParameter, "Vault not empty") { try await vault.engine.deleteVault(vault.location) }
+            await expectRefusal(.invalidParameter, "Vault not empty") {
+                try await vault.engine.deleteVault(vault.location)
+            }
             vault.clock.advance(by: Self.day * 365)
             try await vault.engine.deleteArchive(vault.location, archiveID: stored.archiveID)
             try await vault.engine.deleteVault(vault.location)
@@ -163,7 +177,9 @@ import VaultModel
                     reached.continuation.finish()
                     for await _ in go.stream {}
                 }
-                group.addTask { _ = try await engine.initiateVaultLock(vault.location, policy: PolicyText.retention(days: 1)) }
+                group.addTask {
+                    _ = try await engine.initiateVaultLock(vault.location, policy: PolicyText.retention(days: 1))
+                }
                 for await _ in reached.stream {}
                 group.addTask {
                     await expectRefusal(.accessDenied) {
@@ -213,10 +229,14 @@ import VaultModel
             vault.clock.jump(by: Self.day * 400)
             #expect(try await !vault.engine.clockStatus().isTrusted)
             // The archive is not old enough for what is believed.
-            await expectRefusal(.accessDenied) { try await vault.engine.deleteArchive(vault.location, archiveID: stored.archiveID) }
+            await expectRefusal(.accessDenied) {
+                try await vault.engine.deleteArchive(vault.location, archiveID: stored.archiveID)
+            }
             // Nor after a restart.
             let restarted = try await vault.anotherEngine()
-            await expectRefusal(.accessDenied) { try await restarted.deleteArchive(vault.location, archiveID: stored.archiveID) }
+            await expectRefusal(.accessDenied) {
+                try await restarted.deleteArchive(vault.location, archiveID: stored.archiveID)
+            }
             // The operator says that it is so.
             #expect(try await restarted.confirmClock().isTrusted)
             try await restarted.deleteArchive(vault.location, archiveID: stored.archiveID)
@@ -250,7 +270,9 @@ import VaultModel
             let id = try await lock(vault, complete: false)
             vault.clock.jump(by: Self.day * 2)
             #expect(try await vault.engine.vaultLock(vault.location).id == id)
-            await expectRefusal(.accessDenied) { try await vault.engine.deleteArchive(vault.location, archiveID: stored.archiveID) }
+            await expectRefusal(.accessDenied) {
+                try await vault.engine.deleteArchive(vault.location, archiveID: stored.archiveID)
+            }
             try await vault.engine.addTags(vault.location, ["a": "b"])
             #expect(try await vault.engine.vaultLock(vault.location).id == id, "a change does not drop it either")
         }
@@ -261,7 +283,8 @@ import VaultModel
             let start = vault.clock.now()
             try await vault.running {
                 try await vault.until("the highest time to go up", advancing: .seconds(61)) {
-                    Int64(try await vault.catalog.fact(ClockKeeper.fact) ?? "") ?? 0 >= start.advanced(by: .seconds(600)).milliseconds
+                    Int64(try await vault.catalog.fact(ClockKeeper.fact) ?? "") ?? 0
+                        >= start.advanced(by: .seconds(600)).milliseconds
                 }
             }
             // An orderly stop wrote the last one.
@@ -270,7 +293,9 @@ import VaultModel
             let restarted = vault.engine(over: vault.catalog, logger: lines.logger)
             vault.clock.jump(by: .seconds(7200))
             try await vault.running([restarted]) {
-                try await vault.until("the warning") { lines.all.contains { $0.level == .warning && $0.message.contains("clock runs ahead") } }
+                try await vault.until("the warning") {
+                    lines.all.contains { $0.level == .warning && $0.message.contains("clock runs ahead") }
+                }
             }
             #expect(try await !restarted.clockStatus().isTrusted)
         }

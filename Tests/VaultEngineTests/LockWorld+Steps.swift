@@ -39,7 +39,8 @@ extension LockWorld {
 
     private func upload(to place: VaultLocation) async throws {
         let who = somebody(at: place)
-        guard try await isLetIn(who, .uploadArchive, place), let known = state.vaults[place], known.archives.count < 4 else { return }
+        guard try await isLetIn(who, .uploadArchive, place), let known = state.vaults[place], known.archives.count < 4
+        else { return }
         let bytes = [UInt8(number(256))]
         let stored = try await engine.uploadArchive(
             UploadArchiveRequest(
@@ -119,18 +120,27 @@ extension LockWorld {
     }
 
     private func initiateLock(_ place: VaultLocation) async throws {
-        guard try await isLetIn(somebody(at: place), .initiateVaultLock, place), let known = state.vaults[place] else { return }
+        guard try await isLetIn(somebody(at: place), .initiateVaultLock, place), let known = state.vaults[place] else {
+            return
+        }
         let statements = maker.lock(&choices)
         let text = AccessOracle.text(statements, for: place)
         var id = ""
-        let isDone = try await succeeds([.accessDenied]) { id = try await engine.initiateVaultLock(place, policy: text) }
+        let isDone = try await succeeds([.accessDenied]) {
+            id = try await engine.initiateVaultLock(place, policy: text)
+        }
         if isDone, lockInForce(known) != nil { fail("a lock was replaced") }
         if !isDone, isHonest, lockInForce(known) == nil { fail("there was no lock, and yet none could be initiated") }
-        if isDone { state.vaults[place]?.lock = Lock(statements: statements, text: text, id: id, isLocked: false, created: truth) }
+        if isDone {
+            state.vaults[place]?.lock = Lock(
+                statements: statements, text: text, id: id, isLocked: false, created: truth)
+        }
     }
 
     private func completeLock(_ place: VaultLocation) async throws {
-        guard try await isLetIn(somebody(at: place), .completeVaultLock, place), let known = state.vaults[place] else { return }
+        guard try await isLetIn(somebody(at: place), .completeVaultLock, place), let known = state.vaults[place] else {
+            return
+        }
         let isRight = number(4) > 0
         let id = isRight ? known.lock?.id ?? "none" : "wrong"
         let isDone = try await succeeds([.accessDenied, .invalidParameter, .notFound]) {
@@ -145,9 +155,13 @@ extension LockWorld {
     }
 
     private func abortLock(_ place: VaultLocation) async throws {
-        guard try await isLetIn(somebody(at: place), .abortVaultLock, place), let known = state.vaults[place] else { return }
+        guard try await isLetIn(somebody(at: place), .abortVaultLock, place), let known = state.vaults[place] else {
+            return
+        }
         let isDone = try await succeeds([.accessDenied]) { try await engine.abortVaultLock(place) }
-        if isDone == (known.lock?.isLocked ?? false) { fail("abort of \(known.lock.map { "\($0)" } ?? "no lock"): \(isDone)") }
+        if isDone == (known.lock?.isLocked ?? false) {
+            fail("abort of \(known.lock.map { "\($0)" } ?? "no lock"): \(isDone)")
+        }
         if isDone { state.vaults[place]?.lock = nil }
     }
 
@@ -310,7 +324,9 @@ extension LockWorld {
         for (place, known) in state.vaults {
             try await checkLock(place)
             let row = try #require(try await catalog.vault(at: place))
-            if row.uid != known.uid || row.archiveCount != UInt64(known.archives.count) { fail("\(place) has other archives than it should") }
+            if row.uid != known.uid || row.archiveCount != UInt64(known.archives.count) {
+                fail("\(place) has other archives than it should")
+            }
             for id in known.archives.keys {
                 guard let parsed = vault.keyring.identifiers.parse(id, kind: .archive, account: place.account),
                     try await catalog.archive(ArchiveUID(words: parsed.uid))?.state == .stored

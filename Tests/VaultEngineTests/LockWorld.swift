@@ -98,7 +98,9 @@ final class LockWorld {
         let alice = try #require(UserName("alice"))
         principals = accounts.flatMap { [Principal(account: $0), Principal(account: $0, user: alice)] }
         places = try accounts.flatMap { account in
-            try ["v", "w"].map { VaultLocation(account: account, region: TestVault.region, name: try #require(VaultName($0))) }
+            try ["v", "w"].map {
+                VaultLocation(account: account, region: TestVault.region, name: try #require(VaultName($0)))
+            }
         }
         maker = StatementMaker(principals: principals, vaults: places)
         engine = vault.engine
@@ -130,7 +132,8 @@ final class LockWorld {
         let principal = Bool.random(using: &choices) ? Principal(account: place.account) : pick(principals)
         let session = number(8) == 0 ? maker.own(&choices) : nil
         let caller = Caller(
-            principal: principal, region: TestVault.region, accessKeyID: "CVAKTEST", sessionPolicy: session.map { AccessOracle.text($0) },
+            principal: principal, region: TestVault.region, accessKeyID: "CVAKTEST",
+            sessionPolicy: session.map { AccessOracle.text($0) },
             sourceAddress: "192.0.2.7", isSecure: true, userAgent: "tests")
         return (caller, session)
     }
@@ -152,7 +155,8 @@ final class LockWorld {
     }
 
     func question(
-        _ who: (caller: Caller, session: [Statement]?), _ action: VaultAction, _ place: VaultLocation, archive: String? = nil
+        _ who: (caller: Caller, session: [Statement]?), _ action: VaultAction, _ place: VaultLocation,
+        archive: String? = nil
     ) -> AccessOracle.Question {
         let known = state.vaults[place]
         return AccessOracle.Question(
@@ -180,10 +184,13 @@ final class LockWorld {
 
     /// Whether the caller is let in; the oracle is asked, too.
     func isLetIn(
-        _ who: (caller: Caller, session: [Statement]?), _ action: VaultAction, _ place: VaultLocation, archive: String? = nil
+        _ who: (caller: Caller, session: [Statement]?), _ action: VaultAction, _ place: VaultLocation,
+        archive: String? = nil
     ) async throws -> Bool {
         let target: AccessTarget = archive.map { .archive(place, id: $0) } ?? .vault(place)
-        let isAllowed = try await succeeds([.accessDenied]) { _ = try await engine.authorize(who.caller, action, on: target) }
+        let isAllowed = try await succeeds([.accessDenied]) {
+            _ = try await engine.authorize(who.caller, action, on: target)
+        }
         compare(isAllowed, question(who, action, place, archive: archive), "\(action)")
         return isAllowed
     }

@@ -41,7 +41,10 @@ import VaultModel
             let engine = vault.engine
             let fifty = Dictionary(uniqueKeysWithValues: (0..<50).map { ("k\($0)", "v") })
             try await engine.addTags(vault.location, fifty)
-            await expectRefusal(.limitExceeded, "The quota for the number of tags that can be assigned to this resource has been reached.") {
+            await expectRefusal(
+                .limitExceeded,
+                "The quota for the number of tags that can be assigned to this resource has been reached."
+            ) {
                 try await engine.addTags(vault.location, ["k0": "changed", "one more": "x"])
             }
             #expect(try await engine.tags(vault.location) == fifty)
@@ -63,7 +66,8 @@ import VaultModel
             try await engine.deleteVaultNotifications(vault.location)
             try await engine.deleteVaultAccessPolicy(vault.location)
 
-            let wanted = VaultNotifications(topic: topic, events: [.inventoryRetrievalCompleted, .archiveRetrievalCompleted])
+            let wanted = VaultNotifications(
+                topic: topic, events: [.inventoryRetrievalCompleted, .archiveRetrievalCompleted])
             try await engine.setVaultNotifications(vault.location, wanted)
             try await engine.setVaultAccessPolicy(vault.location, Self.allow())
             #expect(try await engine.vaultNotifications(vault.location) == wanted)
@@ -77,15 +81,20 @@ import VaultModel
     }
 
     @Test(arguments: [
-        "", "{", "[]", #"{"Version":"2012-10-17","Statement":[]}"#, allow(arn: "arn:aws:glacier:us-east-1:123456789012:vaults/other"),
+        "", "{", "[]", #"{"Version":"2012-10-17","Statement":[]}"#,
+        allow(arn: "arn:aws:glacier:us-east-1:123456789012:vaults/other"),
         allow("s3:GetObject"), allow() + String(repeating: " ", count: 20 << 10),
     ])
     func aPolicyThatCannotBeObeyedIsRefused(policy: String) async throws {
         try await withVault { vault in
-            await expectRefusal(.invalidParameter, "The specified vault access policy is invalid. Provide a valid policy.") {
+            await expectRefusal(
+                .invalidParameter, "The specified vault access policy is invalid. Provide a valid policy."
+            ) {
                 try await vault.engine.setVaultAccessPolicy(vault.location, policy)
             }
-            await expectRefusal(.invalidParameter, "The specified vault lock policy is invalid. Provide a valid policy.") {
+            await expectRefusal(
+                .invalidParameter, "The specified vault lock policy is invalid. Provide a valid policy."
+            ) {
                 _ = try await vault.engine.initiateVaultLock(vault.location, policy: policy)
             }
             let row = try await vault.catalog.vault(at: vault.location)
@@ -101,9 +110,14 @@ import VaultModel
             let verbs: [() async throws -> Void] = [
                 { try await engine.addTags(other, ["a": "b"]) }, { try await engine.removeTags(other, ["a"]) },
                 { _ = try await engine.tags(other) },
-                { try await engine.setVaultNotifications(other, VaultNotifications(topic: topic, events: [.archiveRetrievalCompleted])) },
-                { _ = try await engine.vaultNotifications(other) }, { try await engine.deleteVaultNotifications(other) },
-                { try await engine.setVaultAccessPolicy(other, policy) }, { _ = try await engine.vaultAccessPolicy(other) },
+                {
+                    try await engine.setVaultNotifications(
+                        other, VaultNotifications(topic: topic, events: [.archiveRetrievalCompleted]))
+                },
+                { _ = try await engine.vaultNotifications(other) },
+                { try await engine.deleteVaultNotifications(other) },
+                { try await engine.setVaultAccessPolicy(other, policy) },
+                { _ = try await engine.vaultAccessPolicy(other) },
                 { try await engine.deleteVaultAccessPolicy(other) },
                 { _ = try await engine.initiateVaultLock(other, policy: policy) },
                 { try await engine.completeVaultLock(other, lockID: "x") }, { try await engine.abortVaultLock(other) },
@@ -149,7 +163,9 @@ import VaultModel
     /// The settings in the newest durable record, read as a rebuild would.
     private func record(of vault: TestVault) async throws -> VaultSettings? {
         let row = try #require(try await vault.catalog.vault(at: vault.location))
-        let name = BlobName.vault(account: row.location.account.digits, vaultUID: row.uid.bytes, generation: row.generation).text
+        let name = BlobName.vault(
+            account: row.location.account.digits, vaultUID: row.uid.bytes, generation: row.generation
+        ).text
         #expect(vault.cold.names(containing: "records/vault-").last == name, "the row is at its newest record")
         let id = try #require(BlobID(name))
         let bytes = try #require(vault.cold.memory.blobs[id])
@@ -202,15 +218,19 @@ import VaultModel
             #expect(SettingsColumn(json: try JSONParser.parse(bytes))?.settings == settings)
         }
         #expect(VaultSettings(members: [:]) == VaultSettings.none)
-        #expect(VaultSettings(members: ["notifications": nil, "tags": nil, "accessPolicy": nil, "lock": nil]) == VaultSettings.none)
+        #expect(
+            VaultSettings(members: ["notifications": nil, "tags": nil, "accessPolicy": nil, "lock": nil])
+                == VaultSettings.none)
     }
 
-    @Test(arguments: [
-        ["tags": ["a": 1]], ["tags": []], ["accessPolicy": 1], ["lock": [:]], ["lock": ["id": "a", "policy": "b", "state": "locked", "created": 1]],
-        ["notifications": ["topic": "x", "events": ["ArchiveRetrievalCompleted"]]],
-        ["notifications": ["topic": "arn:aws:sns:us-east-1:123456789012:t", "events": []]],
-        ["notifications": ["topic": "arn:aws:sns:us-east-1:123456789012:t", "events": ["Unknown"]]],
-    ] as [[String: JSONValue]])
+    @Test(
+        arguments: [
+            ["tags": ["a": 1]], ["tags": []], ["accessPolicy": 1], ["lock": [:]],
+            ["lock": ["id": "a", "policy": "b", "state": "locked", "created": 1]],
+            ["notifications": ["topic": "x", "events": ["ArchiveRetrievalCompleted"]]],
+            ["notifications": ["topic": "arn:aws:sns:us-east-1:123456789012:t", "events": []]],
+            ["notifications": ["topic": "arn:aws:sns:us-east-1:123456789012:t", "events": ["Unknown"]]],
+        ] as [[String: JSONValue]])
     func damagedMembersAreNotReadAsSettings(members: [String: JSONValue]) {
         #expect(VaultSettings(members: members) == nil)
     }

@@ -20,10 +20,13 @@ extension VaultEngine {
         }
     }
 
-    func judge(_ caller: Caller, _ action: VaultAction, on target: AccessTarget, at now: Timestamp) async throws -> Judgement {
+    func judge(_ caller: Caller, _ action: VaultAction, on target: AccessTarget, at now: Timestamp) async throws
+        -> Judgement
+    {
         let context = RequestContext(
             now: now, sourceAddress: caller.sourceAddress, isSecure: caller.isSecure, userAgent: caller.userAgent)
-        return try await judge(caller.principal, action, on: target, sessionPolicy: caller.sessionPolicy, context: context)
+        return try await judge(
+            caller.principal, action, on: target, sessionPolicy: caller.sessionPolicy, context: context)
     }
 
     /// Throws what the client may know of a denial: within its own account who it is and what it wanted, of another account nothing.
@@ -33,7 +36,8 @@ extension VaultEngine {
         logger.notice(
             "access denied",
             metadata: [
-                "principal": "\(caller.principal.arn)", "accessKey": "\(caller.accessKeyID)", "action": "\(action.policyName)",
+                "principal": "\(caller.principal.arn)", "accessKey": "\(caller.accessKeyID)",
+                "action": "\(action.policyName)",
                 "resource": "\(judged.resource)", "decision": "\(judged.decision.text)",
                 "sourceAddress": "\(caller.sourceAddress ?? "none")",
             ])
@@ -42,6 +46,7 @@ extension VaultEngine {
         }
         throw VaultError(
             .accessDenied,
-            "User: \(caller.principal.arn) is not authorized to perform: \(action.policyName) on resource: \(judged.resource)")
+            "User: \(caller.principal.arn) is not authorized to perform: \(action.policyName) on resource: \(judged.resource)"
+        )
     }
 }

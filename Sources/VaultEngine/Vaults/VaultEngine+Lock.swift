@@ -12,7 +12,9 @@ extension VaultEngine {
     /// Puts a lock policy in force for a trial of 24 hours. Durable on return.
     /// - Returns: the lock id, which completes the lock.
     public func initiateVaultLock(_ location: VaultLocation, policy: String) async throws(VaultError) -> String {
-        try check(policy, as: .vaultLock(vaultARN: location.arn), "The specified vault lock policy is invalid. Provide a valid policy.")
+        try check(
+            policy, as: .vaultLock(vaultARN: location.arn),
+            "The specified vault lock policy is invalid. Provide a valid policy.")
         let created = try await vaultErrors("reading the clock") { try await clockKeeper.stamp() }
         let lock = VaultLock(
             id: Base64URL.encode(random.bytes(Self.lockIDBytes)), policy: policy, state: .inProgress, created: created)
@@ -37,7 +39,9 @@ extension VaultEngine {
         return lock
     }
 
-    private func changeLock(_ location: VaultLocation, _ doing: String, _ event: LockLifeCycle.Event) async throws(VaultError) {
+    private func changeLock(_ location: VaultLocation, _ doing: String, _ event: LockLifeCycle.Event)
+        async throws(VaultError)
+    {
         try await changeSettings(location, doing) { settings, now in
             var life = LockLifeCycle(stored: settings.lock, at: now)
             switch life.event(event) {
@@ -45,11 +49,15 @@ extension VaultEngine {
             case .refuse(.noLock): throw Messages.noLock(location)
             case .refuse(.lockExists):
                 throw VaultError(
-                    .accessDenied, "The vault \(location.arn) has a vault lock already. A lock in progress can be aborted, a completed one not.")
+                    .accessDenied,
+                    "The vault \(location.arn) has a vault lock already. A lock in progress can be aborted, a completed one not."
+                )
             case .refuse(.wrongID):
-                throw VaultError(.invalidParameter, "The lock ID is not that of the vault lock in progress on \(location.arn).")
+                throw VaultError(
+                    .invalidParameter, "The lock ID is not that of the vault lock in progress on \(location.arn).")
             case .refuse(.locked):
-                throw VaultError(.accessDenied, "The vault \(location.arn) is locked: its lock policy cannot be changed or removed.")
+                throw VaultError(
+                    .accessDenied, "The vault \(location.arn) is locked: its lock policy cannot be changed or removed.")
             }
         }
     }

@@ -30,7 +30,8 @@ extension VaultEngine {
         do throws(PolicyError) {
             return try PolicyDocument.stored(text, as: kind)
         } catch {
-            throw VaultError(.integrity, "A stored policy cannot be read: \(what). The operator must act.", cause: error)
+            throw VaultError(
+                .integrity, "A stored policy cannot be read: \(what). The operator must act.", cause: error)
         }
     }
 
@@ -58,7 +59,8 @@ extension VaultEngine {
             settings.tags.merge(tags) { _, new in new }
             guard settings.tags.count <= Limits.maxTagsPerVault else {
                 throw VaultError(
-                    .limitExceeded, "The quota for the number of tags that can be assigned to this resource has been reached.")
+                    .limitExceeded,
+                    "The quota for the number of tags that can be assigned to this resource has been reached.")
             }
         }
     }
@@ -77,8 +79,12 @@ extension VaultEngine {
     // MARK: Notifications
 
     /// Chooses which events of the vault go to which topic, in place of what was chosen before. Durable on return.
-    public func setVaultNotifications(_ location: VaultLocation, _ notifications: VaultNotifications) async throws(VaultError) {
-        try await changeSettings(location, "setting notifications") { settings, _ in settings.notifications = notifications }
+    public func setVaultNotifications(_ location: VaultLocation, _ notifications: VaultNotifications)
+        async throws(VaultError)
+    {
+        try await changeSettings(location, "setting notifications") { settings, _ in
+            settings.notifications = notifications
+        }
     }
 
     public func vaultNotifications(_ location: VaultLocation) async throws(VaultError) -> VaultNotifications {
@@ -97,7 +103,9 @@ extension VaultEngine {
 
     /// Sets the access policy, verbatim, in place of an earlier one. Durable on return.
     public func setVaultAccessPolicy(_ location: VaultLocation, _ policy: String) async throws(VaultError) {
-        try check(policy, as: .vaultAccess(vaultARN: location.arn), "The specified vault access policy is invalid. Provide a valid policy.")
+        try check(
+            policy, as: .vaultAccess(vaultARN: location.arn),
+            "The specified vault access policy is invalid. Provide a valid policy.")
         try await changeSettings(location, "setting an access policy") { settings, _ in settings.accessPolicy = policy }
     }
 
