@@ -3,8 +3,8 @@
 import Glibc
 import Synchronization
 
-/// A process in a group of its own, with a pipe as standard input and nowhere to write to. It has no other open file and no signal
-/// blocked or ignored.
+/// A process in a group of its own, with a pipe as standard input and nowhere to write to. It has no other open file
+/// and no signal blocked or ignored.
 ///
 /// Starting blocks for a moment; everything else does not. One task at a time.
 final class ChildProcess: Sendable {
@@ -65,7 +65,9 @@ final class ChildProcess: Sendable {
         for output in [Int32(1), 2] where code == 0 {
             code = posix_spawn_file_actions_addopen(&actions, output, "/dev/null", O_WRONLY, 0)
         }
-        for descriptor in openDescriptors() where code == 0 { code = posix_spawn_file_actions_addclose(&actions, descriptor) }
+        for descriptor in openDescriptors() where code == 0 {
+            code = posix_spawn_file_actions_addclose(&actions, descriptor)
+        }
 
         var all = sigset_t()
         var none = sigset_t()
@@ -75,12 +77,15 @@ final class ChildProcess: Sendable {
         posix_spawnattr_setsigmask(&attributes, &none)
         // Group 0: a new one, led by the process.
         posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
 
         guard code == 0 else { return .failure(Failure(code: code)) }
         var pid: pid_t = 0
         code = withStrings(arguments) { arguments in
-            withStrings(environment) { environment in posix_spawn(&pid, executable, &actions, &attributes, arguments, environment) }
+            withStrings(environment) { environment in
+                posix_spawn(&pid, executable, &actions, &attributes, arguments, environment)
+            }
         }
         return code == 0 ? .success(pid) : .failure(Failure(code: code))
     }
@@ -91,7 +96,9 @@ final class ChildProcess: Sendable {
         defer { closedir(directory) }
         var found: [Int32] = []
         while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if let descriptor = Int32(name), descriptor > 2 { found.append(descriptor) }
         }
         return found
@@ -103,7 +110,8 @@ final class ChildProcess: Sendable {
         return body(copies + [nil])
     }
 
-    /// Hands over what fits now; how many bytes need not be handed over any more: all of them when the process does not listen.
+    /// Hands over what fits now; how many bytes need not be handed over any more: all of them when the process does not
+    /// listen.
     func feed(_ bytes: ArraySlice<UInt8>) -> Int {
         input.withLock { input in
             guard input >= 0 else { return bytes.count }

@@ -4,8 +4,8 @@ import Execution
 import Messaging
 import VaultModel
 
-/// Messages on the standard input of a command, one process for each. No shell is involved. Exit status 0 means taken; a process that
-/// has not ended in time is killed with its process group.
+/// Messages on the standard input of a command, one process for each. No shell is involved. Exit status 0 means taken;
+/// a process that has not ended in time is killed with its process group.
 struct CommandTarget: Sendable {
     private static let firstNap: Duration = .milliseconds(2)
     private static let longestNap: Duration = .milliseconds(100)
@@ -30,12 +30,14 @@ struct CommandTarget: Sendable {
         child.closeInput()
         switch end {
         case .exited(0): return
-        case .exited(let status): throw DeliveryFailure("the command ended with exit status \(status)", isTransient: true)
+        case .exited(let status):
+            throw DeliveryFailure("the command ended with exit status \(status)", isTransient: true)
         case .killed(let signal): throw DeliveryFailure("the command was ended by signal \(signal)", isTransient: true)
         case nil:
             await kill(child)
             throw DeliveryFailure(
-                Task.isCancelled ? "the delivery was interrupted" : "the command did not end in time and was killed", isTransient: true)
+                Task.isCancelled ? "the delivery was interrupted" : "the command did not end in time and was killed",
+                isTransient: true)
         }
     }
 

@@ -4,15 +4,17 @@ import Messaging
 import NIOCore
 import Storage
 
-/// Messages as files: each is complete and durable before its name appears, and appears once however often it is delivered, as long as
-/// nobody has taken it away.
+/// Messages as files: each is complete and durable before its name appears, and appears once however often it is
+/// delivered, as long as nobody has taken it away.
 struct DirectoryTarget: Sendable {
     let disk: any Disk
 
     func deliver(_ message: TopicMessage, to directory: String) async throws(DeliveryFailure) {
         let path = "\(directory)/\(Envelope.fileName(of: message))"
         do throws(StorageError) {
-            if try await disk.size(of: path) == nil { try await write(Envelope.bytes(of: message), in: directory, at: path) }
+            if try await disk.size(of: path) == nil {
+                try await write(Envelope.bytes(of: message), in: directory, at: path)
+            }
             // Also for a file that was there: its name may be from an attempt that ended before this step.
             try await disk.syncDirectory(directory)
         } catch {
@@ -37,7 +39,8 @@ struct DirectoryTarget: Sendable {
         do throws(StorageError) {
             try await disk.syncDirectory(directory)
         } catch {
-            throw DeliveryFailure("\(directory) is not a directory that the service can use: \(error)", isTransient: false)
+            throw DeliveryFailure(
+                "\(directory) is not a directory that the service can use: \(error)", isTransient: false)
         }
     }
 }

@@ -20,8 +20,8 @@ enum Envelope {
         return document.canonicalBytes()
     }
 
-    /// `t=<seconds>,v1=<hex>`: HMAC-SHA-256 over the decimal seconds, a full stop and the body. The moment is that of the attempt, so
-    /// that a receiver can refuse a request recorded long ago.
+    /// `t=<seconds>,v1=<hex>`: HMAC-SHA-256 over the decimal seconds, a full stop and the body. The moment is that of
+    /// the attempt, so that a receiver can refuse a request recorded long ago.
     static func signature(of body: [UInt8], secret: [UInt8], at now: Timestamp) -> String {
         let moment = String(now.milliseconds / 1000)
         let code = HMACSHA256.authenticate(Array(moment.utf8) + [UInt8(ascii: ".")] + body, key: secret)

@@ -27,7 +27,8 @@ public final class TopicDelivery: MessageTransport {
     public func shutdown() async { await webhooks.shutdown() }
 
     /// See ``MessageTransport``.
-    public func deliver(_ message: TopicMessage, to target: TopicTarget, secret: [UInt8]) async throws(DeliveryFailure) {
+    public func deliver(_ message: TopicMessage, to target: TopicTarget, secret: [UInt8]) async throws(DeliveryFailure)
+    {
         if let fault = target.fault { throw DeliveryFailure(fault, isTransient: false) }
         switch target {
         case .webhook(let url): try await webhooks.deliver(message, to: url, secret: secret)

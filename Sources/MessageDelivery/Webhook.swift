@@ -11,8 +11,8 @@ import VaultModel
 
 /// Messages as HTTP requests.
 ///
-/// Goes to the URL given and nowhere else: no redirects, no proxy of the environment. TLS is verified against the system's authorities.
-/// A 2xx status means that the message was taken; nothing else does.
+/// Goes to the URL given and nowhere else: no redirects, no proxy of the environment. TLS is verified against the
+/// system's authorities. A 2xx status means that the message was taken; nothing else does.
 final class Webhook: Sendable {
     private let client: HTTPClient
     private let clock: any TimeSource
@@ -27,7 +27,8 @@ final class Webhook: Sendable {
         pool.retryConnectionEstablishment = false
         var configuration = HTTPClient.Configuration(
             tlsConfiguration: tls, redirectConfiguration: .disallow,
-            timeout: .init(connect: TimeAmount(limits.connect), read: TimeAmount(limits.total), write: TimeAmount(limits.total)),
+            timeout: .init(
+                connect: TimeAmount(limits.connect), read: TimeAmount(limits.total), write: TimeAmount(limits.total)),
             connectionPool: pool, proxy: nil, ignoreUncleanSSLShutdown: false, decompression: .disabled)
         configuration.httpVersion = .http1Only
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
@@ -49,7 +50,8 @@ final class Webhook: Sendable {
         request.headers.add(name: "x-amz-sns-message-type", value: "Notification")
         request.headers.add(name: "x-amz-sns-message-id", value: message.id.hex)
         request.headers.add(name: "x-amz-sns-topic-arn", value: message.topic.text)
-        request.headers.add(name: "x-coldvault-signature", value: Envelope.signature(of: body, secret: secret, at: clock.now()))
+        request.headers.add(
+            name: "x-coldvault-signature", value: Envelope.signature(of: body, secret: secret, at: clock.now()))
         request.body = .bytes(body)
         let status: UInt
         do {
@@ -62,7 +64,8 @@ final class Webhook: Sendable {
         if let failure = Self.failure(status) { throw failure }
     }
 
-    /// Reads a small answer to its end, so that the connection can be used again; gives up on any other. The status has decided already.
+    /// Reads a small answer to its end, so that the connection can be used again; gives up on any other. The status has
+    /// decided already.
     private func drain(_ body: HTTPClientResponse.Body) async {
         let (bytes, patience, clock) = (limits.answerBytes, limits.drain, clock)
         await withTaskGroup(of: Void.self) { group in
@@ -82,7 +85,8 @@ final class Webhook: Sendable {
     static func failure(_ status: UInt) -> DeliveryFailure? {
         switch status {
         case 200..<300: nil
-        case 300..<400: DeliveryFailure("the target answered \(status), and redirects are not followed", isTransient: false)
+        case 300..<400:
+            DeliveryFailure("the target answered \(status), and redirects are not followed", isTransient: false)
         // Too slow, too early, too many: the field's ways to say "later".
         case 408, 425, 429: DeliveryFailure("the target answered \(status)", isTransient: true)
         case 400..<500: DeliveryFailure("the target answered \(status)", isTransient: false)

@@ -48,14 +48,15 @@ public struct DeliveryFailure: Error, Hashable, Sendable, CustomStringConvertibl
 }
 
 /// Delivers messages. Laws:
-///  1. Returning means that the target has taken the message; throwing that it is not known to have. A message may arrive more than once.
+///  1. Returning means that the target has taken the message; throwing that it is not known to have. A message may
+///     arrive more than once.
 ///  2. A delivery ends within a bounded time, whatever the target does, and holds a bounded amount of memory.
 ///  3. It goes to the target given and nowhere else: redirects are not followed.
 ///  4. Nothing blocks the caller's executor. Cancellation ends a delivery soon.
 public protocol MessageTransport: Sendable {
     /// - Parameter secret: the topic's signing secret, 32 bytes.
     func deliver(_ message: TopicMessage, to target: TopicTarget, secret: [UInt8]) async throws(DeliveryFailure)
-    /// Whether `target` can be delivered to, as far as this machine can tell without sending anything: a directory that is there, an
-    /// executable that may be run. Throws what is wrong with it.
+    /// Whether `target` can be delivered to, as far as this machine can tell without sending anything: a directory that
+    /// is there, an executable that may be run. Throws what is wrong with it.
     func check(_ target: TopicTarget) async throws(DeliveryFailure)
 }

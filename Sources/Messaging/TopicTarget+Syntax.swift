@@ -29,7 +29,9 @@ extension TopicTarget {
         guard let scheme = ["https://", "http://"].first(where: { lower.hasPrefix($0) }) else {
             return "The URL is neither http nor https. \(remedy)"
         }
-        guard !url.utf8.contains(UInt8(ascii: "#")) else { return "The URL has a fragment, which is never sent. Leave it out." }
+        guard !url.utf8.contains(UInt8(ascii: "#")) else {
+            return "The URL has a fragment, which is never sent. Leave it out."
+        }
         let authority = url.dropFirst(scheme.count).prefix { $0 != "/" && $0 != "?" }
         guard !authority.utf8.contains(UInt8(ascii: "@")) else {
             return "The URL holds a user name or password. Leave it out: messages are signed instead."
@@ -50,7 +52,9 @@ extension TopicTarget {
         } else {
             host = authority.prefix { $0 != ":" }
             guard !host.isEmpty, host.utf8.count <= 253,
-                host.utf8.allSatisfy({ isAlphanumeric($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_") })
+                host.utf8.allSatisfy({
+                    isAlphanumeric($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_")
+                })
             else { return false }
             rest = authority.dropFirst(host.count)
         }
@@ -61,31 +65,42 @@ extension TopicTarget {
 
     private static func faultOfPath(_ path: String, _ what: String) -> String? {
         guard path.hasPrefix("/"), !path.utf8.contains(0), path.utf8.count <= maxPathBytes else {
-            return "The \(what) is not given as an absolute path of at most \(maxPathBytes) bytes. Give one that begins with /."
+            return
+                "The \(what) is not an absolute path of at most \(maxPathBytes) bytes. Give one that begins with /."
         }
         return nil
     }
 
     private static func faultOfCommand(_ arguments: [String]) -> String? {
-        guard let executable = arguments.first else { return "The command is empty. Give the absolute path of an executable." }
+        guard let executable = arguments.first else {
+            return "The command is empty. Give the absolute path of an executable."
+        }
         if let fault = faultOfPath(executable, "executable") { return fault }
         let bytes = arguments.reduce(0) { $0 + $1.utf8.count }
-        guard arguments.count <= maxArguments, bytes <= maxArgumentBytes, !arguments.contains(where: { $0.utf8.contains(0) }) else {
-            return "The command has more than \(maxArguments) arguments or \(maxArgumentBytes) bytes, or a zero byte. Put it in a script."
+        guard arguments.count <= maxArguments, bytes <= maxArgumentBytes,
+            !arguments.contains(where: { $0.utf8.contains(0) })
+        else {
+            return
+                "The command has more than \(maxArguments) arguments or \(maxArgumentBytes) bytes, or a zero byte. "
+                + "Put it in a script."
         }
         return nil
     }
 
     private static func isAlphanumeric(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "a")...UInt8(ascii: "z"):
+            true
         default: false
         }
     }
 
     private static func isHexDigit(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "F"), UInt8(ascii: "a")...UInt8(ascii: "f"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "F"),
+            UInt8(ascii: "a")...UInt8(ascii: "f"):
+            true
         default: false
         }
     }

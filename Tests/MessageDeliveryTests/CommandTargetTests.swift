@@ -20,14 +20,18 @@ import VaultModel
         return CommandTarget(pool: Self.pool, clock: RealClock(), limits: limits)
     }
 
-    private func deliver(_ message: TopicMessage, to arguments: [String], total: Duration = .seconds(30)) async -> DeliveryFailure? {
+    private func deliver(_ message: TopicMessage, to arguments: [String], total: Duration = .seconds(30)) async
+        -> DeliveryFailure?
+    {
         let target = target(total: total)
         return await failure { () throws(DeliveryFailure) in try await target.deliver(message, to: arguments) }
     }
 
     /// A script of the shell, whose `$0` is a file of the test.
-    private func withScript<R>(_ script: String, _ body: ([String], _ file: String) async throws -> R) async throws -> R {
-        let directory = FileManager.default.temporaryDirectory.appending(path: "CommandTargetTests.\(UUID().uuidString)")
+    private func withScript<R>(_ script: String, _ body: ([String], _ file: String) async throws -> R) async throws -> R
+    {
+        let directory = FileManager.default.temporaryDirectory.appending(
+            path: "CommandTargetTests.\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
         let file = directory.appending(path: "out").path()
@@ -73,7 +77,8 @@ import VaultModel
         let open = try #require(fopen("/proc/self/status", "r"))
         defer { fclose(open) }
         let message = try TopicMessage.example()
-        try await withScript(#"{ env; echo FILES; ls /proc/$$/fd; echo SIGNALS; grep SigIgn /proc/$$/status; } > "$0""#) { arguments, file in
+        try await withScript(#"{ env; echo FILES; ls /proc/$$/fd; echo SIGNALS; grep SigIgn /proc/$$/status; } > "$0""#)
+        { arguments, file in
             #expect(await deliver(message, to: arguments) == nil)
             let text = try String(contentsOfFile: file, encoding: .utf8)
             #expect(!text.contains("hidden"))
@@ -110,7 +115,8 @@ import VaultModel
             #expect(outcome?.reason.contains("killed") == true)
             #expect(outcome?.isTransient == true)
             #expect(NIODeadline.now() - start < .seconds(30))
-            let child = try String(contentsOfFile: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+            let child = try String(contentsOfFile: file, encoding: .utf8).trimmingCharacters(
+                in: .whitespacesAndNewlines)
             var isGone = false
             for _ in 0..<2000 where !isGone {
                 let status = (try? String(contentsOfFile: "/proc/\(child)/stat", encoding: .utf8)) ?? ""
@@ -127,7 +133,9 @@ import VaultModel
             let message = try TopicMessage.example()
             let target = target()
             let outcome = await withTaskGroup(of: DeliveryFailure?.self) { group in
-                group.addTask { await failure { () throws(DeliveryFailure) in try await target.deliver(message, to: arguments) } }
+                group.addTask {
+                    await failure { () throws(DeliveryFailure) in try await target.deliver(message, to: arguments) }
+                }
                 while ((try? String(contentsOfFile: file, encoding: .utf8)) ?? "").isEmpty { await Task.yield() }
                 group.cancelAll()
                 return await group.next() ?? nil

@@ -9,7 +9,8 @@ import VaultModel
 
 @testable import MessageDelivery
 
-/// The envelope as Docs/Formats/Envelope-v1.md has it; the vectors are made by another implementation (Tests/Tools/make_envelope_vectors.py).
+/// The envelope as Docs/Formats/Envelope-v1.md has it; the vectors are made by another implementation
+/// (Tests/Tools/make_envelope_vectors.py).
 @Suite struct EnvelopeTests {
     @Test func theVectorsComeOutByteForByte() throws {
         let path = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Vectors/envelope.json")
@@ -19,7 +20,8 @@ import VaultModel
         for vector in cases {
             func text(_ name: String) throws -> String { try #require(vector[name]?.stringValue) }
             let message = TopicMessage(
-                id: try #require(MessageUID(hex: try text("messageId"))), topic: try #require(TopicARN(try text("topic"))),
+                id: try #require(MessageUID(hex: try text("messageId"))),
+                topic: try #require(TopicARN(try text("topic"))),
                 subject: try text("subject"), body: try text("message"),
                 created: Timestamp(milliseconds: try #require(vector["created"]?.integerValue)))
             let bytes = Envelope.bytes(of: message)

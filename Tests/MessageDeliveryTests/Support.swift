@@ -19,10 +19,13 @@ struct RealClock: TimeSource {
 }
 
 extension TopicMessage {
-    static func example(body: String = #"{"Action":"ArchiveRetrieval","JobId":"j"}"#, number: UInt64 = 1) throws -> TopicMessage {
+    static func example(body: String = #"{"Action":"ArchiveRetrieval","JobId":"j"}"#, number: UInt64 = 1) throws
+        -> TopicMessage
+    {
         TopicMessage(
             id: MessageUID(words: UIDWords(high: 0x0011_2233_4455_6677, low: number)),
-            topic: try #require(TopicARN("arn:aws:sns:us-east-1:123456789012:ready")), subject: "ArchiveRetrievalCompleted", body: body,
+            topic: try #require(TopicARN("arn:aws:sns:us-east-1:123456789012:ready")),
+            subject: "ArchiveRetrievalCompleted", body: body,
             created: Timestamp(milliseconds: 1_767_323_045_678))
     }
 }
@@ -147,7 +150,8 @@ final class LoopbackServer: Sendable {
 
         private func write(head status: Int, _ headers: HTTPHeaders, context: ChannelHandlerContext) {
             context.write(
-                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .init(statusCode: status), headers: headers))),
+                wrapOutboundOut(
+                    .head(HTTPResponseHead(version: .http1_1, status: .init(statusCode: status), headers: headers))),
                 promise: nil)
         }
 

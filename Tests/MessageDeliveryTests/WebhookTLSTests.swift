@@ -7,7 +7,8 @@ import VaultModel
 
 @testable import MessageDelivery
 
-/// Certificates are verified, always: against servers of another make (Python's `ssl`), with certificates made by `openssl`.
+/// Certificates are verified, always: against servers of another make (Python's `ssl`), with certificates made by
+/// `openssl`.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct WebhookTLSTests {
     /// Answers every request with 200 and says on which port.
     private static let server = #"""
@@ -48,13 +49,18 @@ import VaultModel
     }
 
     /// A server whose certificate is for `name`; its certificate's path and its port.
-    private func withServer<R>(for name: String, _ body: (_ certificate: String, _ port: String) async throws -> R) async throws -> R {
-        let directory = FileManager.default.temporaryDirectory.appending(path: "WebhookTLSTests.\(UUID().uuidString)").path()
+    private func withServer<R>(for name: String, _ body: (_ certificate: String, _ port: String) async throws -> R)
+        async throws -> R
+    {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "WebhookTLSTests.\(UUID().uuidString)")
+            .path()
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: directory) }
         try await run([
-            "/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-            "-subj", "/CN=test", "-addext", "subjectAltName=\(name)", "-keyout", "\(directory)/key.pem", "-out", "\(directory)/cert.pem",
+            "/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-days", "2",
+            "-subj", "/CN=test", "-addext", "subjectAltName=\(name)", "-keyout", "\(directory)/key.pem", "-out",
+            "\(directory)/cert.pem",
         ])
         let server = try start(["/usr/bin/env", "python3", "-c", Self.server, directory])
         defer {

@@ -12,7 +12,9 @@ import VaultModel
 
 /// Messages over real connections to a server on this machine.
 @Suite(.serialized) struct WebhookTests {
-    private func withWebhook<R>(_ adjust: (inout DeliveryLimits) -> Void = { _ in }, _ body: (Webhook) async throws -> R) async throws -> R {
+    private func withWebhook<R>(
+        _ adjust: (inout DeliveryLimits) -> Void = { _ in }, _ body: (Webhook) async throws -> R
+    ) async throws -> R {
         var limits = DeliveryLimits()
         adjust(&limits)
         let webhook = Webhook(clock: RealClock(), limits: limits)
@@ -29,7 +31,9 @@ import VaultModel
     @Test func theTargetGetsTheEnvelopeAndASignatureThatVerifies() async throws {
         let message = try TopicMessage.example()
         try await LoopbackServer.running(.status(204)) { server in
-            try await withWebhook { try await $0.deliver(message, to: server.url("/hook?token=x"), secret: exampleSecret) }
+            try await withWebhook {
+                try await $0.deliver(message, to: server.url("/hook?token=x"), secret: exampleSecret)
+            }
             let request = try #require(server.requests.first)
             #expect(server.requests.count == 1)
             #expect(request.head.method == .POST && request.head.uri == "/hook?token=x")
@@ -40,7 +44,8 @@ import VaultModel
             #expect(headers["content-type"] == ["text/plain; charset=UTF-8"])
             let document = try JSONParser.parse(request.body)
             #expect(document["Type"] == "Notification" && document["Message"] == .string(message.body))
-            #expect(document["MessageId"] == .string(message.id.hex) && document["TopicArn"] == .string(message.topic.text))
+            #expect(
+                document["MessageId"] == .string(message.id.hex) && document["TopicArn"] == .string(message.topic.text))
             #expect(document["Timestamp"] == "2026-01-02T03:04:05.678Z")
             let signature = try #require(headers["x-coldvault-signature"].first)
             let moment = try #require(signature.dropFirst(2).split(separator: ",").first)
@@ -51,16 +56,20 @@ import VaultModel
         }
     }
 
-    @Test(arguments: [
-        (200, nil), (204, nil), (299, nil), (301, false), (302, false), (304, false), (400, false), (401, false), (403, false),
-        (404, false), (410, false), (408, true), (425, true), (429, true), (500, true), (503, true),
-    ] as [(Int, Bool?)])
+    @Test(
+        arguments: [
+            (200, nil), (204, nil), (299, nil), (301, false), (302, false), (304, false), (400, false), (401, false),
+            (403, false),
+            (404, false), (410, false), (408, true), (425, true), (429, true), (500, true), (503, true),
+        ] as [(Int, Bool?)])
     func onlyA2xxMeansTakenAndARefusalIsNoAccident(status: Int, isTransient: Bool?) async throws {
         let message = try TopicMessage.example()
         try await LoopbackServer.running(.status(status, body: "secret of the target")) { server in
             let url = server.url()
             let outcome = try await withWebhook { webhook in
-                await failure { () throws(DeliveryFailure) in try await webhook.deliver(message, to: url, secret: exampleSecret) }
+                await failure { () throws(DeliveryFailure) in
+                    try await webhook.deliver(message, to: url, secret: exampleSecret)
+                }
             }
             #expect(outcome?.isTransient == isTransient)
             #expect(outcome?.reason.contains("\(status)") ?? true)
@@ -74,7 +83,9 @@ import VaultModel
             try await LoopbackServer.running(.status(status, headers: [("location", inner.url())])) { outer in
                 let url = outer.url()
                 let outcome = try await withWebhook { webhook in
-                    await failure { () throws(DeliveryFailure) in try await webhook.deliver(message, to: url, secret: exampleSecret) }
+                    await failure { () throws(DeliveryFailure) in
+                        try await webhook.deliver(message, to: url, secret: exampleSecret)
+                    }
                 }
                 #expect(outcome?.isTransient == false)
                 #expect(outer.requests.count == 1)
@@ -89,7 +100,9 @@ import VaultModel
             let url = server.url()
             let start = NIODeadline.now()
             let outcome = try await withWebhook({ $0.total = .milliseconds(300) }) { webhook in
-                await failure { () throws(DeliveryFailure) in try await webhook.deliver(message, to: url, secret: exampleSecret) }
+                await failure { () throws(DeliveryFailure) in
+                    try await webhook.deliver(message, to: url, secret: exampleSecret)
+                }
             }
             #expect(outcome?.isTransient == true)
             #expect(outcome?.reason.contains("in time") == true, "\(String(describing: outcome))")
@@ -102,7 +115,9 @@ import VaultModel
         try await LoopbackServer.running(.flood(200)) { server in
             let url = server.url()
             let outcome = try await withWebhook { webhook in
-                await failure { () throws(DeliveryFailure) in try await webhook.deliver(message, to: url, secret: exampleSecret) }
+                await failure { () throws(DeliveryFailure) in
+                    try await webhook.deliver(message, to: url, secret: exampleSecret)
+                }
             }
             #expect(outcome == nil)
             // What the two kernels hold in their socket buffers comes on top of the 64 KiB that are read.
@@ -110,12 +125,16 @@ import VaultModel
         }
     }
 
-    @Test(.timeLimit(.minutes(5)), arguments: [200, 503]) func anAnswerThatStallsDoesNotHoldUpForLong(status: Int) async throws {
+    @Test(.timeLimit(.minutes(5)), arguments: [200, 503]) func anAnswerThatStallsDoesNotHoldUpForLong(status: Int)
+        async throws
+    {
         let message = try TopicMessage.example()
         try await LoopbackServer.running(.stall(status)) { server in
             let url = server.url()
             let outcome = try await withWebhook({ $0.drain = .milliseconds(100) }) { webhook in
-                await failure { () throws(DeliveryFailure) in try await webhook.deliver(message, to: url, secret: exampleSecret) }
+                await failure { () throws(DeliveryFailure) in
+                    try await webhook.deliver(message, to: url, secret: exampleSecret)
+                }
             }
             #expect((outcome == nil) == (status == 200))
         }
@@ -125,14 +144,18 @@ import VaultModel
         let message = try TopicMessage.example()
         let closed = try await LoopbackServer.running(.status(200)) { $0.url("/token-in-the-path") }
         let refused = try await withWebhook { webhook in
-            await failure { () throws(DeliveryFailure) in try await webhook.deliver(message, to: closed, secret: exampleSecret) }
+            await failure { () throws(DeliveryFailure) in
+                try await webhook.deliver(message, to: closed, secret: exampleSecret)
+            }
         }
         #expect(refused?.isTransient == true)
         #expect(refused?.reason.contains("token") == false, "no URL in a reason: it may hold a token")
         try await LoopbackServer.running(.hangUp) { server in
             let url = server.url()
             let outcome = try await withWebhook { webhook in
-                await failure { () throws(DeliveryFailure) in try await webhook.deliver(message, to: url, secret: exampleSecret) }
+                await failure { () throws(DeliveryFailure) in
+                    try await webhook.deliver(message, to: url, secret: exampleSecret)
+                }
             }
             #expect(outcome?.isTransient == true)
         }
@@ -145,7 +168,9 @@ import VaultModel
             try await withWebhook { webhook in
                 let outcome = await withTaskGroup(of: DeliveryFailure?.self) { group in
                     group.addTask {
-                        await failure { () throws(DeliveryFailure) in try await webhook.deliver(message, to: url, secret: exampleSecret) }
+                        await failure { () throws(DeliveryFailure) in
+                            try await webhook.deliver(message, to: url, secret: exampleSecret)
+                        }
                     }
                     while server.requests.isEmpty { await Task.yield() }
                     group.cancelAll()

@@ -11,12 +11,16 @@ import VaultModel
 @Suite struct NotificationQueueTests {
     private static let start = Timestamp(milliseconds: 1_700_000_000_000)
 
-    private func topic(_ name: String) throws -> TopicARN { try #require(TopicARN("arn:aws:sns:us-east-1:123456789012:\(name)")) }
+    private func topic(_ name: String) throws -> TopicARN {
+        try #require(TopicARN("arn:aws:sns:us-east-1:123456789012:\(name)"))
+    }
 
-    private func row(_ topic: TopicARN, _ number: UInt64, created: Timestamp = start, attempts: UInt32 = 0) -> OutboxRow {
+    private func row(_ topic: TopicARN, _ number: UInt64, created: Timestamp = start, attempts: UInt32 = 0) -> OutboxRow
+    {
         OutboxRow(
             id: MessageUID(words: UIDWords(high: 0, low: number)), topic: topic, account: topic.account,
-            job: JobUID(words: UIDWords(high: 0, low: number)), sequence: 0, created: created, attempts: attempts, notBefore: created,
+            job: JobUID(words: UIDWords(high: 0, low: number)), sequence: 0, created: created, attempts: attempts,
+            notBefore: created,
             sealed: SealedColumnValue(keyVersion: 1, bytes: []))
     }
 
@@ -38,7 +42,9 @@ import VaultModel
         let topic = try topic("t")
         let late = Self.start.advanced(by: .seconds(3 * 24 * 3600))
         func after(_ attempts: UInt32, at now: Timestamp) -> OutboxRow.State {
-            DeliverySchedule.afterFailure(row(topic, 1, attempts: attempts), reason: "x", isTransient: true, at: now, jitter: 0).state
+            DeliverySchedule.afterFailure(
+                row(topic, 1, attempts: attempts), reason: "x", isTransient: true, at: now, jitter: 0
+            ).state
         }
         #expect(after(200, at: late.advanced(by: .milliseconds(-1))) == .waiting)
         #expect(after(6, at: late) == .waiting)
@@ -49,7 +55,8 @@ import VaultModel
         let topic = try topic("t")
         var message = row(topic, 1)
         for attempt in UInt32(1)...5 {
-            message = DeliverySchedule.afterFailure(message, reason: "no", isTransient: false, at: Self.start, jitter: 0)
+            message = DeliverySchedule.afterFailure(
+                message, reason: "no", isTransient: false, at: Self.start, jitter: 0)
             #expect(message.attempts == attempt)
             #expect(message.state == (attempt == 5 ? .dead : .waiting))
         }
@@ -78,7 +85,9 @@ import VaultModel
         queue.beginLook()
         #expect(queue.steps(for: page, isFull: false, at: Self.start) == [])
         queue.ended(topic, .taken, at: Self.start)
-        #expect(queue.steps(for: page, isFull: false, at: Self.start) == [], "a page read before the end may hold what has gone")
+        #expect(
+            queue.steps(for: page, isFull: false, at: Self.start) == [],
+            "a page read before the end may hold what has gone")
         queue.beginLook()
         #expect(queue.steps(for: [page[1]], isFull: false, at: Self.start) == [.deliver(page[1])])
     }
@@ -117,7 +126,9 @@ import VaultModel
         queue.ended(topic, .failed(reason: "x", pause: .seconds(10)), at: Self.start)
         queue.beginLook()
         let page = [row(topic, 1)]
-        #expect(queue.steps(for: page, isFull: false, at: Self.start.advanced(by: .seconds(-86_400))) == [.deliver(page[0])])
+        #expect(
+            queue.steps(for: page, isFull: false, at: Self.start.advanced(by: .seconds(-86_400))) == [.deliver(page[0])]
+        )
     }
 
     @Test func onAFullPagePausedRowsMakeRoom() throws {
@@ -184,7 +195,8 @@ import VaultModel
                     queue.ended(topic, .taken, at: now)
                     failing.remove(topic)
                 case 1:
-                    queue.ended(topic, .failed(reason: "x", pause: .seconds(Int64.random(in: 1...60, using: &random))), at: now)
+                    queue.ended(
+                        topic, .failed(reason: "x", pause: .seconds(Int64.random(in: 1...60, using: &random))), at: now)
                     failing.insert(topic)
                 default: queue.ended(topic, .unknown, at: now)
                 }

@@ -116,7 +116,9 @@ import VaultModel
                 try await vault.until("dead letters") { try await vault.outbox(.dead).count == 2 }
             }
             for letter in try await vault.outbox(.dead) {
-                #expect(letter.lastFailure == "account \(TestVault.account) has no such topic", "nothing tells whether it exists elsewhere")
+                #expect(
+                    letter.lastFailure == "account \(TestVault.account) has no such topic",
+                    "nothing tells whether it exists elsewhere")
                 #expect(letter.attempts == 0)
             }
             #expect(transport.attempts.isEmpty)
@@ -140,23 +142,30 @@ import VaultModel
             #expect(topics.map(\.topic) == [first, second])
             #expect(topics.map(\.target) == [Self.hook, .command(arguments: ["/bin/true", "x"])])
             let catalog = try await vault.catalogBytes()
-            for secret in [made.signingSecret, "SESAME", "/bin/true"] { #expect(!catalog.holds(Array(secret.utf8)), "\(secret)") }
+            for secret in [made.signingSecret, "SESAME", "/bin/true"] {
+                #expect(!catalog.holds(Array(secret.utf8)), "\(secret)")
+            }
             try await vault.engine.deleteTopic(first)
             #expect(try await vault.engine.listTopics(TestVault.account).map(\.topic) == [second])
             await expectRefusal(.notFound, "no topic") { try await vault.engine.deleteTopic(first) }
-            await expectRefusal(.notFound, "no account") { _ = try await vault.engine.listTopics(AccountID("555555555555")!) }
+            await expectRefusal(.notFound, "no account") {
+                _ = try await vault.engine.listTopics(AccountID("555555555555")!)
+            }
         }
     }
 
     @Test(arguments: [
         (TopicTarget.webhook(url: "ftp://example.org/"), "neither http nor https"),
         (.webhook(url: "https:///path"), "names no host"), (.webhook(url: "https://"), "names no host"),
-        (.webhook(url: "https://user@example.org/"), "user name"), (.webhook(url: "https://example.org/#x"), "fragment"),
+        (.webhook(url: "https://user@example.org/"), "user name"),
+        (.webhook(url: "https://example.org/#x"), "fragment"),
         (.webhook(url: "https://example.org:0/"), "port"), (.webhook(url: "https://example.org:65536/"), "port"),
         (.webhook(url: "https://example.org:+1/"), "port"), (.webhook(url: "https://exa mple.org/"), "percent-encoded"),
-        (.webhook(url: "https://example.org/\r\nx: y"), "percent-encoded"), (.webhook(url: "https://[::1/"), "names no host"),
+        (.webhook(url: "https://example.org/\r\nx: y"), "percent-encoded"),
+        (.webhook(url: "https://[::1/"), "names no host"),
         (.webhook(url: "https://" + String(repeating: "a", count: 2048)), "longer"), (.webhook(url: ""), "neither"),
-        (.directory(path: "queue"), "absolute"), (.directory(path: "/absent"), "not there"), (.directory(path: "/a\0b"), "absolute"),
+        (.directory(path: "queue"), "absolute"), (.directory(path: "/absent"), "not there"),
+        (.directory(path: "/a\0b"), "absolute"),
         (.command(arguments: []), "empty"), (.command(arguments: ["true"]), "absolute"),
         (.command(arguments: ["/bin/true", "a\0b"]), "zero byte"),
         (.command(arguments: Array(repeating: "/bin/true", count: 33)), "more than"),
@@ -164,14 +173,17 @@ import VaultModel
     func aTargetThatCannotBeIsRefused(target: TopicTarget, reason: String) async throws {
         let topic = try Self.topic("t")
         try await withNotifiedVault { vault, _ in
-            await expectRefusal(.invalidParameter, reason) { _ = try await vault.engine.createTopic(topic, target: target) }
+            await expectRefusal(.invalidParameter, reason) {
+                _ = try await vault.engine.createTopic(topic, target: target)
+            }
             let topics = try await vault.engine.listTopics(TestVault.account)
             #expect(topics.isEmpty)
         }
     }
 
     @Test(arguments: [
-        "https://example.org", "http://127.0.0.1:8080/hook?a=b%20c", "HTTPS://Example.ORG:443/", "https://[2001:db8::1]:8443/x",
+        "https://example.org", "http://127.0.0.1:8080/hook?a=b%20c", "HTTPS://Example.ORG:443/",
+        "https://[2001:db8::1]:8443/x",
         "https://example.org?x=1",
     ])
     func aTargetThatCanBeIsNot(url: String) { #expect(TopicTarget.webhook(url: url).fault == nil) }
@@ -206,7 +218,8 @@ extension TestVault {
         try await engine.initiateJob(
             location,
             JobRequest(
-                action: .archive(archiveID: archiveID, range: nil), tier: nil, description: description, snsTopic: topic.text))
+                action: .archive(archiveID: archiveID, range: nil), tier: nil, description: description,
+                snsTopic: topic.text))
     }
 
     func outbox(_ state: OutboxRow.State = .waiting) async throws -> [OutboxRow] {

@@ -17,12 +17,16 @@ import VaultModel
         let dead = try (0..<6).map { try topic("dead\($0)") }
         let alive = try topic("alive")
         try await withNotifiedVault { vault, transport in
-            for topic in dead + [alive] { _ = try await vault.engine.createTopic(topic, target: NotificationTests.hook) }
+            for topic in dead + [alive] {
+                _ = try await vault.engine.createTopic(topic, target: NotificationTests.hook)
+            }
             for topic in dead { transport.set(topic, .hangs) }
             let stored = try await vault.upload(content(1000, seed: 1))
             try await vault.running {
                 for topic in dead + dead {
-                    #expect(try await vault.ended(try await vault.announce(stored.archiveID, to: topic)).status == .succeeded)
+                    #expect(
+                        try await vault.ended(try await vault.announce(stored.archiveID, to: topic)).status
+                            == .succeeded)
                 }
                 try await vault.until("six hanging deliveries") { transport.attempts.count == 6 }
                 for count in 1...5 {
@@ -75,7 +79,8 @@ import VaultModel
                         try await vault.outbox().first?.attempts ?? 0 >= UInt32(count)
                     }
                 }
-                let waiting = try #require(try await vault.engine.listMessages(TestVault.account, state: .waiting, after: nil, limit: 9).first)
+                let waiting = try #require(
+                    try await vault.engine.listMessages(TestVault.account, state: .waiting, after: nil, limit: 9).first)
                 #expect(waiting.lastFailure == "it is down" && waiting.nextAttempt > waiting.created)
                 transport.set(topic, .takes)
                 try await vault.until("its delivery", advancing: .seconds(1)) { transport.taken.count == 1 }
@@ -114,7 +119,9 @@ import VaultModel
             let stored = try await vault.upload(content(1000, seed: 1))
             try await vault.running {
                 for _ in 0..<3 { _ = try await vault.ended(try await vault.announce(stored.archiveID, to: topic)) }
-                try await vault.until("three dead letters", advancing: .seconds(1200)) { try await vault.outbox(.dead).count == 3 }
+                try await vault.until("three dead letters", advancing: .seconds(1200)) {
+                    try await vault.outbox(.dead).count == 3
+                }
                 let attempts = transport.attempts.count
                 #expect(attempts >= 24, "each was tried eight times at least: \(attempts)")
                 let letters = try await vault.engine.listMessages(TestVault.account, state: .dead, after: nil, limit: 9)
@@ -122,8 +129,12 @@ import VaultModel
                 transport.set(topic, .takes)
                 vault.clock.advance(by: .seconds(86_400))
                 try await vault.engine.dropMessage(letters[0].id)
-                await expectRefusal(.notFound, "delivered or dropped") { try await vault.engine.dropMessage(letters[0].id) }
-                await expectRefusal(.notFound, "delivered or dropped") { try await vault.engine.resendMessage(letters[0].id) }
+                await expectRefusal(.notFound, "delivered or dropped") {
+                    try await vault.engine.dropMessage(letters[0].id)
+                }
+                await expectRefusal(.notFound, "delivered or dropped") {
+                    try await vault.engine.resendMessage(letters[0].id)
+                }
                 try await vault.engine.resendMessage(letters[1].id)
                 try await vault.until("its delivery") { transport.taken.count == 1 }
                 #expect(transport.taken.first?.id == letters[1].id)
@@ -136,12 +147,16 @@ import VaultModel
     @Test func aMessageThatIsRefusedDiesSoonAndHoldsUpNobody() async throws {
         let (picky, other) = (try topic("picky"), try topic("other"))
         try await withNotifiedVault { vault, transport in
-            for topic in [picky, other] { _ = try await vault.engine.createTopic(topic, target: NotificationTests.hook) }
+            for topic in [picky, other] {
+                _ = try await vault.engine.createTopic(topic, target: NotificationTests.hook)
+            }
             transport.set(picky, .refuses)
             let stored = try await vault.upload(content(1000, seed: 1))
             try await vault.running {
                 _ = try await vault.ended(try await vault.announce(stored.archiveID, to: picky))
-                try await vault.until("a dead letter", advancing: .milliseconds(500)) { try await vault.outbox(.dead).count == 1 }
+                try await vault.until("a dead letter", advancing: .milliseconds(500)) {
+                    try await vault.outbox(.dead).count == 1
+                }
                 #expect(transport.attempts(at: picky) == 5)
                 transport.set(picky, .takes)
                 _ = try await vault.ended(try await vault.announce(stored.archiveID, to: picky))
@@ -174,7 +189,9 @@ import VaultModel
                 _ = try await vault.ended(try await vault.announce(stored.archiveID, to: topic))
                 try await vault.until("an attempt") { try await vault.outbox().first?.attempts ?? 0 > 0 }
                 try await vault.engine.deleteTopic(topic)
-                try await vault.until("a dead letter", advancing: .seconds(1)) { try await vault.outbox(.dead).count == 1 }
+                try await vault.until("a dead letter", advancing: .seconds(1)) {
+                    try await vault.outbox(.dead).count == 1
+                }
             }
         }
     }
@@ -207,8 +224,10 @@ import VaultModel
             let waiting = try #require(try await vault.catalog.runnableJobs(at: now, limit: 1).first)
             #expect(waiting.id == id)
             var job = try #require(
-                try await vault.catalog.claimJobs(like: waiting.uid, epoch: epoch, at: now, leaseUntil: now.advanced(by: .seconds(60)), limit: 1)
-                    .first)
+                try await vault.catalog.claimJobs(
+                    like: waiting.uid, epoch: epoch, at: now, leaseUntil: now.advanced(by: .seconds(60)), limit: 1
+                )
+                .first)
             job.state = .failed
             job.completed = now
             job.expires = now.advanced(by: .seconds(60))
@@ -220,7 +239,8 @@ import VaultModel
                     sealed: SealedColumnValue(keyVersion: 1, bytes: [1]))
             }
             #expect(try await vault.catalog.finishJob(job, epoch: epoch, staged: nil, messages: rows) == .finished)
-            let letters = DeadLetters(catalog: vault.catalog, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            let letters = DeadLetters(
+                catalog: vault.catalog, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             for row in rows { try await letters.bury(DeliverySchedule.givenUp(row, reason: "x", at: now)) }
             let kept = try await vault.outbox(.dead).map(\.id)
             #expect((DeadLetters.kept...DeadLetters.kept + DeadLetters.slack).contains(kept.count), "\(kept.count)")

@@ -6,15 +6,18 @@ import Storage
 import VaultModel
 
 extension VaultEngine {
-    /// What a job's completion must tell to whom: one message for the job's own topic and one for the vault's, each once. To be
-    /// committed with the completion. Failed jobs are announced too. A topic need not exist: whether it does is seen at delivery.
-    func completionMessages(for job: JobRow, _ column: JobColumn, in vault: VaultRow) throws(VaultError) -> [OutboxRow] {
+    /// What a job's completion must tell to whom: one message for the job's own topic and one for the vault's, each
+    /// once. To be committed with the completion. Failed jobs are announced too. A topic need not exist: whether it
+    /// does is seen at delivery.
+    func completionMessages(for job: JobRow, _ column: JobColumn, in vault: VaultRow) throws(VaultError) -> [OutboxRow]
+    {
         var topics: [TopicARN] = []
         if let text = column.snsTopic {
             if let topic = TopicARN(text) {
                 topics.append(topic)
             } else {
-                logger.warning("a job names no topic but another text; nobody is told", metadata: JobRunner.metadata(job))
+                logger.warning(
+                    "a job names no topic but another text; nobody is told", metadata: JobRunner.metadata(job))
             }
         }
         let event: VaultEvent =
@@ -35,20 +38,24 @@ extension VaultEngine {
             let id = MessageUID(at: created, random: random)
             rows.append(
                 OutboxRow(
-                    id: id, topic: topic, account: vault.location.account, job: job.uid, sequence: 0, created: created, notBefore: created,
+                    id: id, topic: topic, account: vault.location.account, job: job.uid, sequence: 0, created: created,
+                    notBefore: created,
                     sealed: try keyring.sealUnderMaster(message, uid: id.bytes, random: random)))
         }
         return rows
     }
 
-    /// Settings that cannot be read must not keep a job from ending: they silence the vault, and the operator hears of it.
+    /// Settings that cannot be read must not keep a job from ending: they silence the vault, and the operator hears of
+    /// it.
     private func vaultNotifications(of vault: VaultRow, _ job: JobRow) -> VaultNotifications? {
         do throws(VaultError) {
             return try settings(of: vault).settings.notifications
         } catch {
             logger.error(
                 "the notifications of a vault cannot be read; nobody is told of a job",
-                metadata: JobRunner.metadata(job).merging(["vault": "\(vault.location.arn)", "error": "\(error)"]) { $1 })
+                metadata: JobRunner.metadata(job).merging(["vault": "\(vault.location.arn)", "error": "\(error)"]) {
+                    $1
+                })
             return nil
         }
     }

@@ -33,7 +33,8 @@ final class DeadLetters: Sendable {
         logger.warning(
             "a message was given up",
             metadata: [
-                "message": "\(row.id)", "topic": "\(row.topic)", "attempts": "\(row.attempts)", "reason": "\(row.lastFailure ?? "")",
+                "message": "\(row.id)", "topic": "\(row.topic)", "attempts": "\(row.attempts)",
+                "reason": "\(row.lastFailure ?? "")",
             ])
         let mustCount = uncounted.withLock { uncounted in
             if uncounted.count >= Self.maxRememberedAccounts, uncounted[row.account] == nil { uncounted.removeAll() }
@@ -54,7 +55,8 @@ final class DeadLetters: Sendable {
             for letter in surplus { try await catalog.removeMessage(letter.id) }
             dropped.increment(by: surplus.count)
             logger.warning(
-                "the oldest dead letters of an account were dropped", metadata: ["account": "\(account)", "count": "\(surplus.count)"])
+                "the oldest dead letters of an account were dropped",
+                metadata: ["account": "\(account)", "count": "\(surplus.count)"])
             guard letters.count == Self.kept + 4 * Self.slack else { return }
         }
     }

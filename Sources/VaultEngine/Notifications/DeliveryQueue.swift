@@ -6,10 +6,11 @@ import VaultModel
 /// Which of the due messages are delivered now; pure: pages of the catalog in, steps out.
 ///
 /// Invariants:
-///  1. One delivery at a time for a topic, the longest due first; so a topic that takes its messages gets them in order.
+///  1. One delivery at a time for a topic, the longest due first; so a topic that takes its messages gets them in
+///     order.
 ///  2. A topic whose target did not take a message is left alone for a pause that doubles with every failure in a row.
-///  3. At most ``slots`` deliveries at once, and at most ``probes`` of them to topics that failed last time: dead targets, however
-///     many, leave the other half to the living.
+///  3. At most ``slots`` deliveries at once, and at most ``probes`` of them to topics that failed last time: dead
+///     targets, however many, leave the other half to the living.
 ///  4. What it remembers of topics is bounded.
 struct DeliveryQueue {
     /// What to do with a due message.
@@ -62,7 +63,8 @@ struct DeliveryQueue {
                 continue
             }
             if pace.failures >= DeliverySchedule.minAttempts, DeliverySchedule.isExpired(row, at: now) {
-                steps.append(.giveUp(row, reason: "given up after three days; last failure of the topic: \(pace.reason)"))
+                steps.append(
+                    .giveUp(row, reason: "given up after three days; last failure of the topic: \(pace.reason)"))
             } else if Self.isPaused(pace, at: now) {
                 if isFull { steps.append(.postpone(row, until: pace.pausedUntil)) }
             } else if start(row.topic, isProbe: true) {
@@ -73,7 +75,9 @@ struct DeliveryQueue {
     }
 
     private mutating func start(_ topic: TopicARN, isProbe: Bool) -> Bool {
-        guard running.count < Self.slots, !isProbe || running.values.count(where: { $0 }) < Self.probes else { return false }
+        guard running.count < Self.slots, !isProbe || running.values.count(where: { $0 }) < Self.probes else {
+            return false
+        }
         running[topic] = isProbe
         return true
     }

@@ -3,7 +3,8 @@
 import Storage
 import VaultModel
 
-/// When a message is tried again and when it is given up; pure. Docs/Operations/Notifications.md states the same numbers.
+/// When a message is tried again and when it is given up; pure. Docs/Operations/Notifications.md states the same
+/// numbers.
 enum DeliverySchedule {
     static let firstPause: Duration = .seconds(1)
     static let longestPause: Duration = .seconds(3600)
@@ -11,11 +12,12 @@ enum DeliverySchedule {
     static let lifetime: Duration = .seconds(3 * 24 * 3600)
     /// …but not before so many attempts, which take about two minutes: the service may have been down for longer.
     static let minAttempts: UInt32 = 8
-    /// A target that answers, and refuses, is asked so often: about eight seconds, so that a restart behind a proxy is no refusal.
+    /// A target that answers, and refuses, is asked so often: 8 to 15 seconds, so that a restart behind a proxy is
+    /// no refusal.
     static let attemptsWhenRefused: UInt32 = 5
 
-    /// The pause after the `failures`-th failure in a row: 1 s, 2 s, 4 s … 1 h, of which `jitter` (0 to 255) takes up to a half away, so
-    /// that messages which failed together do not come again together.
+    /// The pause after the `failures`-th failure in a row: 1 s, 2 s, 4 s … 1 h, of which `jitter` (0 to 255) takes up
+    /// to a half away, so that messages which failed together do not come again together.
     static func pause(after failures: UInt32, jitter: UInt8) -> Duration {
         let doublings = min(max(failures, 1) - 1, 12)
         let full = min(firstPause * Int(1 << doublings), longestPause)

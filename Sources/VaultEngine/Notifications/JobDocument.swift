@@ -5,8 +5,8 @@ import Cryptography
 import VaultModel
 
 extension JobDescription {
-    /// The documented job document: the answer of DescribeJob, an entry of ListJobs, and what a notification carries. 21 members for
-    /// both kinds of job, null where they have no value: old clients insist on it.
+    /// The documented job document: the answer of DescribeJob, an entry of ListJobs, and what a notification carries.
+    /// 21 members for both kinds of job, null where they have no value: old clients insist on it.
     public var document: JSONValue {
         [
             "Action": .string(archive == nil ? "InventoryRetrieval" : "ArchiveRetrieval"),
@@ -46,5 +46,7 @@ extension JobDescription {
 
 extension JSONValue {
     /// A number of bytes or things, or null.
-    fileprivate static func optional(_ value: UInt64?) -> JSONValue { value.map { .integer(Int64(clamping: $0)) } ?? .null }
+    fileprivate static func optional(_ value: UInt64?) -> JSONValue {
+        value.map { .integer(Int64(clamping: $0)) } ?? .null
+    }
 }

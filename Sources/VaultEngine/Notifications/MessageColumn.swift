@@ -26,8 +26,8 @@ struct MessageColumn: ColumnDocument, Equatable {
 }
 
 extension MessageUID {
-    /// A fresh identifier that sorts by time: 48 bits of milliseconds, 80 random bits. So the oldest messages come first in a page, and
-    /// the oldest dead letters are the ones that give way.
+    /// A fresh identifier that sorts by time: 48 bits of milliseconds, 80 random bits. So the oldest messages come
+    /// first in a page, and the oldest dead letters are the ones that give way.
     init(at time: Timestamp, random: some RandomByteSource) {
         let fresh = MessageUID(random: random).words
         let milliseconds = UInt64(max(0, time.milliseconds)) & (1 << 48 - 1)

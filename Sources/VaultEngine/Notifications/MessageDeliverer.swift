@@ -11,8 +11,8 @@ import VaultModel
 /// The loop that carries messages from the outbox to their topics.
 ///
 /// Invariants:
-///  1. A message leaves the outbox only after its target has taken it (or an operator dropped it, or too many dead letters are newer);
-///     so a process that dies delivers it again, under the same id.
+///  1. A message leaves the outbox only after its target has taken it (or an operator dropped it, or too many dead
+///     letters are newer); so a process that dies delivers it again, under the same id.
 ///  2. What is delivered when is for ``DeliveryQueue`` and ``DeliverySchedule`` to say; here is only the doing.
 ///  3. A topic serves the vaults of its own account only: nobody sends to another account's target by naming its topic.
 ///  4. No job waits for any of this.
@@ -121,12 +121,14 @@ struct MessageDeliverer: Sendable {
             topic = try engine.open(found)
             message = try engine.keyring.openUnderMaster(row.sealed, as: MessageColumn.self, uid: row.id.bytes)
         } catch {
-            engine.logger.error("a message or its topic cannot be read", metadata: metadata(row).merging(["error": "\(error)"]) { $1 })
+            engine.logger.error(
+                "a message or its topic cannot be read", metadata: metadata(row).merging(["error": "\(error)"]) { $1 })
             return .hopeless(reason: "the message or its topic does not verify; see the log")
         }
         do throws(DeliveryFailure) {
             try await transport.deliver(
-                TopicMessage(id: row.id, topic: row.topic, subject: message.subject, body: message.body, created: row.created),
+                TopicMessage(
+                    id: row.id, topic: row.topic, subject: message.subject, body: message.body, created: row.created),
                 to: topic.target, secret: topic.secret)
             return .taken
         } catch {
@@ -149,12 +151,14 @@ struct MessageDeliverer: Sendable {
                 try await letters.bury(DeliverySchedule.givenUp(row, reason: reason, at: engine.clock.now()))
                 return .unknown
             case .notMade(let reason):
-                engine.logger.warning("a message must wait", metadata: metadata(row).merging(["reason": "\(reason)"]) { $1 })
+                engine.logger.warning(
+                    "a message must wait", metadata: metadata(row).merging(["reason": "\(reason)"]) { $1 })
                 return failed(row.topic, reason)
             case .failed(let failure):
                 failures.increment()
                 let next = DeliverySchedule.afterFailure(
-                    row, reason: failure.reason, isTransient: failure.isTransient, at: engine.clock.now(), jitter: jitter())
+                    row, reason: failure.reason, isTransient: failure.isTransient, at: engine.clock.now(),
+                    jitter: jitter())
                 if next.state == .dead {
                     try await letters.bury(next)
                 } else {

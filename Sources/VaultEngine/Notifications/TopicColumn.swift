@@ -5,8 +5,8 @@ import Cryptography
 import Messaging
 import VaultModel
 
-/// The sealed part of a topic: where its messages go and the secret that signs them. Sealed under the master key, row: the ARN's bytes.
-/// The same two members stand in the account's state record (Docs/Formats/Record-v1.md).
+/// The sealed part of a topic: where its messages go and the secret that signs them. Sealed under the master key, row:
+/// the ARN's bytes. The same two members stand in the account's state record (Docs/Formats/Record-v1.md).
 struct TopicColumn: ColumnDocument, Hashable, Sendable {
     static let table = "topics"
     static let secretBytes = 32

@@ -10,7 +10,8 @@ extension VaultEngine {
     ) async throws(VaultError) -> [MessageDescription] {
         try await vaultErrors("listing messages") {
             guard try await catalog.account(account) != nil else { throw Self.noAccount(account) }
-            return try await catalog.messages(account: account, state: state, after: after, limit: limit).map(MessageDescription.init)
+            return try await catalog.messages(account: account, state: state, after: after, limit: limit).map(
+                MessageDescription.init)
         }
     }
 

@@ -7,7 +7,8 @@ import Storage
 public import VaultModel
 
 extension VaultEngine {
-    /// Makes a topic of an account, with a fresh signing secret. The target is judged, and looked at where it is local. Durable on return.
+    /// Makes a topic of an account, with a fresh signing secret. The target is judged, and looked at where it is local.
+    /// Durable on return.
     public func createTopic(_ topic: TopicARN, target: TopicTarget) async throws(VaultError) -> NewTopic {
         if let fault = target.fault { throw VaultError(.invalidParameter, fault) }
         if let transport {
@@ -21,7 +22,8 @@ extension VaultEngine {
         let created = clock.now()
         try await changeAccount(topic.account) { account in
             guard !account.topics.contains(where: { $0.topic == topic }) else {
-                throw VaultError(.invalidParameter, "Topic \(topic) exists already. Delete it first, or choose another name.")
+                throw VaultError(
+                    .invalidParameter, "Topic \(topic) exists already. Delete it first, or choose another name.")
             }
             account.topics.append(AccountState.Topic(topic: topic, created: created, document: column.json))
         }
@@ -60,12 +62,14 @@ extension VaultEngine {
         let now = clock.now()
         let body: JSONValue = ["Test": true, "TopicARN": .string(topic.text), "Time": .string(now.iso8601Milliseconds)]
         let message = TopicMessage(
-            id: MessageUID(at: now, random: random), topic: topic, subject: "Test", body: body.canonicalString(), created: now)
+            id: MessageUID(at: now, random: random), topic: topic, subject: "Test", body: body.canonicalString(),
+            created: now)
         do throws(DeliveryFailure) {
             try await transport.deliver(message, to: column.target, secret: column.secret)
         } catch {
             throw VaultError(
-                error.isTransient ? .unavailable : .invalidParameter, "The target did not take the test message: \(error.reason).",
+                error.isTransient ? .unavailable : .invalidParameter,
+                "The target did not take the test message: \(error.reason).",
                 cause: error)
         }
         deliveries.withQueue { $0.forgive(topic) }
