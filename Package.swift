@@ -163,7 +163,8 @@ let package = Package(
         .testTarget(
             name: "MessageDeliveryTests",
             dependencies: [
-                "MessageDelivery", "CanonicalJSON", "Cryptography", "Execution", "Messaging", "VaultModel", nio, nioPosix,
+                "MessageDelivery", "CanonicalJSON", "Cryptography", "Execution", "Messaging", "Storage", "StorageLaws", "VaultModel",
+                nio, nioPosix,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ], swiftSettings: house),
         .testTarget(name: "ExecutionTests", dependencies: ["Execution"], swiftSettings: house),
