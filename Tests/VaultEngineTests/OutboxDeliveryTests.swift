@@ -119,7 +119,7 @@ import VaultModel
             let stored = try await vault.upload(content(1000, seed: 1))
             try await vault.running {
                 for _ in 0..<3 { _ = try await vault.ended(try await vault.announce(stored.archiveID, to: topic)) }
-                try await vault.until("three dead letters", advancing: .seconds(1200)) {
+                try await vault.until("three dead letters", advancing: .seconds(120)) {
                     try await vault.outbox(.dead).count == 3
                 }
                 let attempts = transport.attempts.count
