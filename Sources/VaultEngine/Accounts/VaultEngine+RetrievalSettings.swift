@@ -26,8 +26,10 @@ extension VaultEngine {
     public func purchaseProvisionedCapacity(_ account: AccountID, _ region: Region) async throws(VaultError) -> String {
         // To the second, so that it ends one calendar month later to the second.
         let now = Timestamp(milliseconds: clock.now().milliseconds / 1000 * 1000)
+        // Letters and digits only: an id that began with a hyphen would look like an option to command lines.
         let unit = CapacityUnit(
-            id: Base64.encode(random.bytes(18), .url), start: now, expiration: now.oneCalendarMonthLater)
+            id: AccessKeyText.make(characters: 24, out: AccessKeyText.secretAlphabet, random: random), start: now,
+            expiration: now.oneCalendarMonthLater)
         try await changeAccount(account) { state in
             let active = state.settings.capacity[region, default: []].filter { $0.isActive(at: now) }
             guard active.count < CapacityUnit.limit else {

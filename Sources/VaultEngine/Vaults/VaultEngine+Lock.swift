@@ -6,8 +6,8 @@ import Storage
 public import VaultModel
 
 extension VaultEngine {
-    /// 18 random bytes are the 24 characters that lock ids have.
-    private static let lockIDBytes = 18
+    /// 142 bits of chance. Letters and digits only: an id that began with a hyphen would look like an option to command lines.
+    private static let lockIDCharacters = 24
 
     /// Puts a lock policy in force for a trial of 24 hours. Durable on return.
     /// - Returns: the lock id, which completes the lock.
@@ -17,14 +17,18 @@ extension VaultEngine {
             "The specified vault lock policy is invalid. Provide a valid policy.")
         let created = try await vaultErrors("reading the clock") { try await clockKeeper.stamp() }
         let lock = VaultLock(
-            id: Base64URL.encode(random.bytes(Self.lockIDBytes)), policy: policy, state: .inProgress, created: created)
+            id: AccessKeyText.make(
+                characters: Self.lockIDCharacters, out: AccessKeyText.secretAlphabet, random: random),
+            policy: policy, state: .inProgress, created: created)
         try await changeLock(location, "initiating a vault lock", .initiate(lock))
         return lock.id
     }
 
     /// Makes the lock in progress permanent. Succeeds again for the same id for ever. Durable on return.
     public func completeVaultLock(_ location: VaultLocation, lockID: String) async throws(VaultError) {
-        try await changeLock(location, "completing a vault lock", .complete(id: lockID))
+        // What cannot be undone does not rest on a clock that may run behind: the later time says whether the id has expired.
+        let latest = try await vaultErrors("reading the clock") { try await clockKeeper.stamp() }
+        try await changeLock(location, "completing a vault lock", .complete(id: lockID), latest: latest)
     }
 
     /// Gives up the lock in progress; succeeds when there is none. Durable on return.
@@ -39,10 +43,11 @@ extension VaultEngine {
         return lock
     }
 
-    private func changeLock(_ location: VaultLocation, _ doing: String, _ event: LockLifeCycle.Event)
-        async throws(VaultError)
-    {
+    private func changeLock(
+        _ location: VaultLocation, _ doing: String, _ event: LockLifeCycle.Event, latest: Timestamp? = nil
+    ) async throws(VaultError) {
         try await changeSettings(location, doing) { settings, now in
+            if let latest, settings.lock?.isExpired(at: latest) == true { throw Messages.noLock(location) }
             var life = LockLifeCycle(stored: settings.lock, at: now)
             switch life.event(event) {
             case .done: settings.lock = life.lock
