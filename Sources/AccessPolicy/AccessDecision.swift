@@ -25,6 +25,8 @@ public struct AccessDecision: Hashable, Sendable, CustomStringConvertible {
         case ownAccount
         /// The session policy of the temporary credentials.
         case session
+        /// The account that owns the resource: it is disabled, or there is none.
+        case activeOwner
     }
 
     /// Where a statement stands.
@@ -85,6 +87,7 @@ public struct AccessDecision: Hashable, Sendable, CustomStringConvertible {
         case .noStatementAllows(.identityOrVault): "denied: neither an identity policy nor a policy of the vault allows it"
         case .noStatementAllows(.ownAccount): "denied: another account's principal cannot be given this action"
         case .noStatementAllows(.session): "denied: the session policy does not allow it"
+        case .noStatementAllows(.activeOwner): "denied: the account that owns the resource is not active"
         }
     }
 

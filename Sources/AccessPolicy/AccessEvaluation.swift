@@ -8,9 +8,15 @@ import VaultModel
 /// 2. Inside one account the root may do everything, and a user what one identity policy or one policy of the vault allows.
 /// 3. Across accounts the vault must allow it, and the principal's own account must, too.
 /// 4. With a session policy, nothing is allowed that it does not allow as well.
+///
+/// The work is bounded (``MatchWork``): a statement that takes too much counts as a match if it denies, as none if it allows.
 public enum AccessEvaluation {
     /// Whether `request` is allowed by all that `policies` say. Pure; the same input gives the same decision.
     public static func decide(_ request: PolicyRequest, _ policies: PolicySet) -> AccessDecision {
+        decide(request, policies, MatchWork())
+    }
+
+    static func decide(_ request: PolicyRequest, _ policies: PolicySet, _ work: MatchWork) -> AccessDecision {
         var vault: [Sourced] = []
         if request.action.concernsOneVault {
             if let lock = policies.vaultLock { vault.append(Sourced(.lockPolicy, lock)) }
@@ -20,16 +26,27 @@ public enum AccessEvaluation {
         let session = policies.session.map { Sourced(.sessionPolicy, $0) }
 
         for sourced in vault + identity + (session.map { [$0] } ?? []) {
-            if let denial = sourced.first(.deny, request) { return AccessDecision(.explicitDeny, denial.statement) }
+            if let denial = sourced.first(.deny, request, work) { return AccessDecision(.explicitDeny, denial.statement) }
         }
-        let own = request.principal.isRoot ? nil : identity.lazy.compactMap { $0.first(.allow, request) }.first?.statement
-        let granted = vault.lazy.compactMap { $0.first(.allow, request) }
-        let decision = request.principal.account == request.resourceAccount
-            ? inside(request, own, granted.first { $0.reach == .principal }?.statement)
-            : across(request, own, granted.first?.statement)
+        let own = request.principal.isRoot ? nil : firstAllowing(identity, request, work) { _ in true }
+        let isInside = request.principal.account == request.resourceAccount
+        let granted = firstAllowing(vault, request, work) { !isInside || $0 == .principal }
+        let decision = isInside ? inside(request, own, granted) : across(request, own, granted)
         guard decision.isAllowed, let session else { return decision }
-        guard let allowance = session.first(.allow, request) else { return AccessDecision(.noStatementAllows(.session)) }
+        guard let allowance = session.first(.allow, request, work) else { return AccessDecision(.noStatementAllows(.session)) }
         return decision.deciding == nil ? AccessDecision(.allowed, allowance.statement) : decision
+    }
+
+    /// Asks each policy once at most: what it costs counts.
+    private static func firstAllowing(
+        _ policies: [Sourced], _ request: PolicyRequest, _ work: MatchWork, where suffices: (PolicyStatement.Reach) -> Bool
+    ) -> AccessDecision.DecidingStatement? {
+        for sourced in policies {
+            if let allowance = sourced.first(.allow, request, work), suffices(allowance.reach) {
+                return allowance.statement
+            }
+        }
+        return nil
     }
 
     private static func inside(
@@ -61,12 +78,12 @@ public enum AccessEvaluation {
 
         /// The first statement of this effect that applies; one that reaches the principal rather than only its account, if there is one.
         func first(
-            _ effect: PolicyStatement.Effect, _ request: PolicyRequest
+            _ effect: PolicyStatement.Effect, _ request: PolicyRequest, _ work: MatchWork
         ) -> (statement: AccessDecision.DecidingStatement, reach: PolicyStatement.Reach)? {
             var delegated: AccessDecision.DecidingStatement?
             for statement in document.statements where statement.effect == effect {
                 let named = AccessDecision.DecidingStatement(source: source, statement: statement.name)
-                switch statement.reach(request) {
+                switch statement.reach(request, work) {
                 case .none: continue
                 case .principal: return (named, .principal)
                 case .account: delegated = delegated ?? named

@@ -66,7 +66,7 @@ enum ConditionKey: Hashable, Sendable {
     }
 
     /// Scalars of a value that are looked at. Only a user agent can be longer, which the client chooses freely anyway.
-    static let longestValue = 2048
+    static let longestValue = 256
 
     private func string(in request: PolicyRequest) -> String? {
         let context = request.context

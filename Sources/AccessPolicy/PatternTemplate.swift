@@ -59,10 +59,16 @@ struct PatternTemplate: Hashable, Sendable {
     /// Whether `text` matches, variables replaced by what `request` says. A variable without value and default matches nothing.
     /// - Parameter folded: the text and the template are in lower case, and the values of variables shall be.
     ///
-    /// Takes O(template × text) steps at most, because only the last `*` is ever tried again.
-    func matches(_ text: [Unicode.Scalar], _ request: PolicyRequest, folded: Bool = false) -> Bool {
-        guard let symbols = symbols(atMost: text.count, request, folded) else { return false }
-        return Self.matches(symbols, text)
+    /// Takes O(template × text) steps at most, because only the last `*` is ever tried again; and no more than `work` affords.
+    func matches(
+        _ text: [Unicode.Scalar], _ request: PolicyRequest, _ work: MatchWork, folded: Bool = false
+    ) -> Bool {
+        guard let symbols = symbols(atMost: text.count, request, folded, work), work.affords(symbols.count) else {
+            return false
+        }
+        let limit = work.left
+        let (matches, steps) = Self.matches(symbols, text, atMost: limit)
+        return work.affords(steps) && matches
     }
 
     /// Whether `text` matches a template without variables.
@@ -75,18 +81,23 @@ struct PatternTemplate: Hashable, Sendable {
             case .variable: []
             }
         }
-        return Self.matches(symbols, Array(text.unicodeScalars))
+        return Self.matches(symbols, Array(text.unicodeScalars), atMost: .max).matches
     }
 
     /// Whether a variable has neither a value nor a default.
-    func lacksValue(_ request: PolicyRequest) -> Bool {
+    func lacksValue(_ request: PolicyRequest, _ work: MatchWork) -> Bool {
         elements.contains { element in
-            if case .variable(let key, nil) = element { key.text(in: request) == nil } else { false }
+            guard case .variable(let key, nil) = element else { return false }
+            // What it costs to look a value up.
+            guard work.affords(ConditionKey.longestValue) else { return true }
+            return key.text(in: request) == nil
         }
     }
 
     /// The symbols after replacement; nil when a variable has no value, or when more than `length` scalars would have to match.
-    private func symbols(atMost length: Int, _ request: PolicyRequest, _ folded: Bool) -> [UInt32]? {
+    private func symbols(
+        atMost length: Int, _ request: PolicyRequest, _ folded: Bool, _ work: MatchWork
+    ) -> [UInt32]? {
         var symbols: [UInt32] = []
         var needed = 0
         for element in elements {
@@ -100,6 +111,7 @@ struct PatternTemplate: Hashable, Sendable {
             case .anySequence:
                 if symbols.last != Self.anySequence { symbols.append(Self.anySequence) }
             case .variable(let key, let fallback):
+                guard work.affords(ConditionKey.longestValue) else { return nil }
                 guard var scalars = key.text(in: request) ?? fallback else { return nil }
                 if folded { scalars = Self.folded(scalars) }
                 needed += scalars.count
@@ -116,12 +128,18 @@ struct PatternTemplate: Hashable, Sendable {
     private static let anySequence: UInt32 = 0x11_0000
     private static let anyScalar: UInt32 = 0x11_0001
 
-    private static func matches(_ symbols: [UInt32], _ text: [Unicode.Scalar]) -> Bool {
+    /// - Returns: also the steps it took; more than `limit` when it gave up.
+    private static func matches(
+        _ symbols: [UInt32], _ text: [Unicode.Scalar], atMost limit: Int
+    ) -> (matches: Bool, steps: Int) {
+        var steps = 0
         var symbol = 0
         var position = 0
         // Where to go on when the last '*' has to swallow one scalar more; earlier ones never have to.
         var retry: (symbol: Int, position: Int)?
         while position < text.count {
+            guard steps < limit else { return (false, limit + 1) }
+            steps += 1
             if symbol < symbols.count, symbols[symbol] == anySequence {
                 retry = (symbol + 1, position)
                 symbol += 1
@@ -133,11 +151,11 @@ struct PatternTemplate: Hashable, Sendable {
                 symbol = last.symbol
                 position = last.position + 1
             } else {
-                return false
+                return (false, steps)
             }
         }
         while symbol < symbols.count, symbols[symbol] == anySequence { symbol += 1 }
-        return symbol == symbols.count
+        return (symbol == symbols.count, steps)
     }
 }
 

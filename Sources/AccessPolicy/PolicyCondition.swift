@@ -35,36 +35,42 @@ struct PolicyCondition: Hashable, Sendable {
     var keys: [ConditionKey] { [key] + values.flatMap(\.templates).flatMap(\.keys) }
 
     /// Whether the condition is met, in a statement of this effect.
-    func holds(for request: PolicyRequest, effect: PolicyStatement.Effect) -> Bool {
+    func holds(for request: PolicyRequest, effect: PolicyStatement.Effect, _ work: MatchWork) -> Bool {
         let text = key.text(in: request)
         // "Is none of these" cannot be affirmed of a value nobody knows: no access is given on that, but it is denied.
-        if test.isNegated, effect == .allow, values.flatMap(\.templates).contains(where: { $0.lacksValue(request) }) { return false }
+        if test.isNegated, effect == .allow,
+            values.flatMap(\.templates).contains(where: { $0.lacksValue(request, work) })
+        {
+            return false
+        }
         if test.comparison == .null { return values.contains(.bool(text == nil)) }
         if let set = test.set {
             // An empty value is an empty set. Whether the key may be absent is said by the set qualifier alone.
             guard let text, !text.isEmpty else { return set == .forAllValues }
-            return matches(text, request) != test.isNegated
+            return matches(text, request, work) != test.isNegated
         }
         guard let text else { return test.isNegated || test.ifExists }
-        return matches(text, request) != test.isNegated
+        return matches(text, request, work) != test.isNegated
     }
 
     /// Whether the value matches any of the policy's.
-    private func matches(_ text: [Unicode.Scalar], _ request: PolicyRequest) -> Bool {
+    private func matches(_ text: [Unicode.Scalar], _ request: PolicyRequest, _ work: MatchWork) -> Bool {
         let subject = Subject(text, test.comparison)
-        return values.contains { matches(subject, $0, request) }
+        return values.contains { matches(subject, $0, request, work) }
     }
 
-    private func matches(_ subject: Subject, _ value: Value, _ request: PolicyRequest) -> Bool {
+    private func matches(
+        _ subject: Subject, _ value: Value, _ request: PolicyRequest, _ work: MatchWork
+    ) -> Bool {
         switch (subject, value) {
-        case (.text(let text), .text(let template)): template.matches(text, request)
-        case (.text(let text), .foldedText(let template)): template.matches(text, request, folded: true)
+        case (.text(let text), .text(let template)): template.matches(text, request, work)
+        case (.text(let text), .foldedText(let template)): template.matches(text, request, work, folded: true)
         case (.number(let number), .number(let other)): relation.holds(number, other)
         case (.date(let date), .date(let other)): relation.holds(date, other)
         case (.bool(let flag), .bool(let other)): flag == other
         case (.address(let address), .range(let range)): range.contains(address)
         case (.arn(let components), .arn(let templates)):
-            zip(components, templates).allSatisfy { $1.matches($0, request) }
+            zip(components, templates).allSatisfy { $1.matches($0, request, work) }
         default: false
         }
     }

@@ -42,13 +42,16 @@ struct PolicyStatement: Hashable, Sendable {
     let resources: Resources
     let conditions: [PolicyCondition]
 
-    func reach(_ request: PolicyRequest) -> Reach {
+    func reach(_ request: PolicyRequest, _ work: MatchWork) -> Reach {
         guard actions.contains(request.action) else { return .none }
         let reach = principals?.reach(request.principal, effect) ?? .principal
-        guard reach != .none, resources.cover(request, effect),
-            conditions.allSatisfy({ $0.holds(for: request, effect: effect) })
-        else { return .none }
-        return reach
+        guard reach != .none else { return .none }
+        let applies = work.judging {
+            resources.cover(request, effect, work)
+                && conditions.allSatisfy { $0.holds(for: request, effect: effect, work) }
+        }
+        // What takes too long to find out is taken for the answer that gives no access.
+        return applies ?? (effect == .deny) ? reach : .none
     }
 }
 
@@ -66,9 +69,9 @@ extension PolicyStatement.Principals {
 }
 
 extension PolicyStatement.Resources {
-    func cover(_ request: PolicyRequest, _ effect: PolicyStatement.Effect) -> Bool {
+    func cover(_ request: PolicyRequest, _ effect: PolicyStatement.Effect, _ work: MatchWork) -> Bool {
         let resource = Array(request.resource.unicodeScalars)
-        if isNegated, effect == .allow, templates.contains(where: { $0.lacksValue(request) }) { return false }
-        return templates.contains { $0.matches(resource, request) } != isNegated
+        if isNegated, effect == .allow, templates.contains(where: { $0.lacksValue(request, work) }) { return false }
+        return templates.contains { $0.matches(resource, request, work) } != isNegated
     }
 }

@@ -45,6 +45,7 @@ public final class VaultEngine: Sendable {
     let scheduler: JobScheduler
     let identityPolicyCache = IdentityPolicyCache()
     let gate = VaultGate(maxWaiters: 4096)
+    let accountGate = AccountGate(maxWaiters: 4096)
     let settingsCache = SettingsCache()
     let sessionPolicies = SessionPolicies()
     let clockKeeper: ClockKeeper

@@ -84,6 +84,75 @@ import VaultModel
         #expect(!AccessEvaluation.decide(request, PolicySet(identity: [("p", document)])).isAllowed)
     }
 
+    /// What does not fit into the bound gives no access, whichever way it would have gone.
+    @Test func whatTakesTooLongToMatchDeniesAndNeverAllows() throws {
+        let dear = String(repeating: "*" + String(repeating: "a", count: 120) + "b", count: 1)
+        let values = JSONValue.array(Array(repeating: .string(dear), count: 150))
+        func document(_ effect: String, _ test: String, _ values: JSONValue) throws -> PolicyDocument {
+            try policy(
+                ["Version": "2012-10-17",
+                    "Statement": [
+                        "Sid": "dear", "Effect": .string(effect), "Action": "*", "Resource": "*",
+                        "Condition": [test: ["aws:UserAgent": values]],
+                    ]], as: .identity)
+        }
+        let cheap = try policy(["Statement": ["Sid": "cheap", "Effect": "Allow", "Action": "*", "Resource": "*"]], as: .identity)
+        let hostile = PolicyRequest(vector: [:]).with(userAgent: String(repeating: "a", count: 2000))
+        let usual = PolicyRequest(vector: [:])
+        for test in ["StringLike", "StringNotLike"] {
+            let (deny, allow) = (try document("Deny", test, values), try document("Allow", test, values))
+            let denied = AccessEvaluation.decide(hostile, PolicySet(identity: [("c", cheap), ("d", deny)]))
+            #expect(denied.reason == .explicitDeny && denied.deciding?.statement == "dear")
+            #expect(!AccessEvaluation.decide(hostile, PolicySet(identity: [("d", allow)])).isAllowed)
+            // The same policies on a request that was not made for them.
+            #expect(
+                AccessEvaluation.decide(usual, PolicySet(identity: [("c", cheap), ("d", deny)])).isAllowed
+                    == (test == "StringLike"))
+            #expect(
+                AccessEvaluation.decide(usual, PolicySet(identity: [("d", allow)])).isAllowed == (test == "StringNotLike"))
+        }
+    }
+
+    @Test func aDecisionSpendsNoMoreThanItMay() throws {
+        let values = JSONValue.array(Array(repeating: .string("*" + String(repeating: "a", count: 90) + "b"), count: 190))
+        let document = try policy(
+            ["Version": "2012-10-17",
+                "Statement": .array(
+                    (0..<1).map { _ in
+                        [
+                            "Effect": "Allow", "Action": "*", "Resource": "*",
+                            "Condition": ["StringLike": ["aws:UserAgent": values]],
+                        ]
+                    })], as: .identity)
+        let request = PolicyRequest(vector: [:]).with(userAgent: String(repeating: "a", count: 256))
+        let work = MatchWork()
+        let policies = PolicySet(
+            identity: (0..<10).map { ("p\($0)", document) }, session: document, vaultAccess: document, vaultLock: document)
+        #expect(!AccessEvaluation.decide(request, policies, work).isAllowed)
+        #expect(work.left == 0)
+        let usual = MatchWork()
+        #expect(!AccessEvaluation.decide(PolicyRequest(vector: [:]), policies, usual).isAllowed)
+        #expect(usual.left > MatchWork.steps / 2, "a usual request is far below the bound")
+    }
+
+    /// A step more or less decides exactly at the bound.
+    @Test func theBoundIsExact() throws {
+        let document = try policy(
+            ["Version": "2012-10-17",
+                "Statement": [
+                    "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": ["StringLike": ["aws:UserAgent": "a*b"]],
+                ]], as: .identity)
+        let request = PolicyRequest(vector: [:]).with(userAgent: "aab")
+        let ample = MatchWork()
+        #expect(AccessEvaluation.decide(request, PolicySet(identity: [("p", document)]), ample).isAllowed)
+        let needed = MatchWork.steps - ample.left
+        #expect(needed > 3)
+        for (steps, allowed) in [(needed, true), (needed - 1, false), (1, false), (0, false)] {
+            let work = MatchWork(steps: steps)
+            #expect(AccessEvaluation.decide(request, PolicySet(identity: [("p", document)]), work).isAllowed == allowed)
+        }
+    }
+
     @Test(arguments: [
         "Action", "Effect", "Resource", "Version", "Sid", "NumericEquals", "DateEquals", "Bool", "StringEquals", "member", "key",
     ])

@@ -91,7 +91,7 @@ import VaultModel
             let text = String((0..<random.below(9)).map { _ in random.one(["a", "b"] as [Character]) })
             let template = try PatternTemplate(parsing: pattern, forms: .wildcards)
             let expected = slowly(Array(pattern), Array(text))
-            let said = template.matches(Array(text.unicodeScalars), request)
+            let said = template.matches(Array(text.unicodeScalars), request, MatchWork())
             #expect(said == expected && template.matches(text) == expected, "case \(number): \(pattern) on \(text)")
             if expected { matched += 1 }
         }

@@ -28,7 +28,13 @@ import VaultModel
         let guarding = ClockGuard(stored: Self.start, wall: Self.start, monotonic: .zero)
         let jumped = Self.at(.seconds(400 * 86_400))
         #expect(guarding.believed(wall: jumped, monotonic: .seconds(10)) == Self.at(.seconds(3610)))
-        #expect(guarding.believed(wall: Self.at(.seconds(-50)), monotonic: .seconds(10)) == Self.at(.seconds(-50)))
+    }
+
+    @Test func aClockSetBackIsLiftedToTheTimeThatHasPassed() {
+        let guarding = ClockGuard(stored: Self.start, wall: Self.start, monotonic: .zero)
+        #expect(guarding.believed(wall: Self.at(.seconds(-50)), monotonic: .seconds(10)) == Self.at(.seconds(10)))
+        #expect(guarding.believed(wall: Self.at(.seconds(-86_400)), monotonic: .zero) == Self.start)
+        #expect(guarding.believed(wall: Self.at(.seconds(11)), monotonic: .seconds(10)) == Self.at(.seconds(11)))
     }
 
     @Test func anHourOffLooksLikeAJumpUntilConfirmed() {
@@ -62,11 +68,16 @@ import VaultModel
         #expect(guarding.toStore(wall: Self.start, monotonic: .zero) == nil)
         #expect(guarding.toStore(wall: Self.at(.seconds(12)), monotonic: .seconds(10)) == Self.at(.seconds(12)))
         #expect(guarding.toStore(wall: Self.at(.seconds(32)), monotonic: .seconds(30)) == nil)
-        #expect(guarding.toStore(wall: Self.at(.seconds(32)), monotonic: .seconds(30), always: true) == Self.at(.seconds(32)))
-        #expect(guarding.toStore(wall: Self.at(.seconds(95)), monotonic: .seconds(90)) == Self.at(.seconds(95)))
-        #expect(guarding.toStore(wall: Self.at(.seconds(2)), monotonic: .seconds(200)) == Self.at(.seconds(200)), "it went back, time did not")
         #expect(
-            guarding.toStore(wall: Self.at(.seconds(90_000)), monotonic: .seconds(300), always: true) == Self.at(.seconds(300)),
+            guarding.toStore(wall: Self.at(.seconds(32)), monotonic: .seconds(30), always: true)
+                == Self.at(.seconds(32)))
+        #expect(guarding.toStore(wall: Self.at(.seconds(95)), monotonic: .seconds(90)) == Self.at(.seconds(95)))
+        #expect(
+            guarding.toStore(wall: Self.at(.seconds(2)), monotonic: .seconds(200)) == Self.at(.seconds(200)),
+            "it went back, time did not")
+        #expect(
+            guarding.toStore(wall: Self.at(.seconds(90_000)), monotonic: .seconds(300), always: true)
+                == Self.at(.seconds(300)),
             "it jumped, time did not")
         #expect(guarding.highest == Self.at(.seconds(300)))
     }

@@ -15,7 +15,9 @@ import VaultModel
     private static let alice = UserName("alice")
 
     /// A vault, a second account, and a user `alice` in each.
-    private func withAccounts(_ body: (TestVault, VaultEngine, LoggedLines, AccountID, UserName) async throws -> Void) async throws {
+    private func withAccounts(_ body: (TestVault, VaultEngine, LoggedLines, AccountID, UserName) async throws -> Void)
+        async throws
+    {
         let (other, alice) = (try #require(Self.other), try #require(Self.alice))
         try await withVault { vault in
             let lines = LoggedLines()
@@ -36,13 +38,18 @@ import VaultModel
                 .accessDenied,
                 "User: arn:aws:iam::123456789012:user/alice is not authorized to perform: glacier:DescribeVault on resource: \(vault.location.arn)"
             ) { _ = try await engine.authorize(.user("alice"), .describeVault, on: target) }
-            try await engine.putUserPolicy(TestVault.account, alice, name: "p", document: PolicyText.of(PolicyText.own("Allow", "Describe*")))
+            try await engine.putUserPolicy(
+                TestVault.account, alice, name: "p", document: PolicyText.of(PolicyText.own("Allow", "Describe*")))
             _ = try await engine.authorize(.user("alice"), .describeVault, on: target)
-            await expectRefusal(.accessDenied) { _ = try await engine.authorize(.user("alice"), .uploadArchive, on: target) }
+            await expectRefusal(.accessDenied) {
+                _ = try await engine.authorize(.user("alice"), .uploadArchive, on: target)
+            }
             // The vault's own policy may let a user of its account in, too.
             try await engine.setVaultAccessPolicy(
                 vault.location,
-                PolicyText.of(PolicyText.vault("Allow", "UploadArchive", to: "{\"AWS\": \"arn:aws:iam::123456789012:user/alice\"}")))
+                PolicyText.of(
+                    PolicyText.vault(
+                        "Allow", "UploadArchive", to: "{\"AWS\": \"arn:aws:iam::123456789012:user/alice\"}")))
             _ = try await engine.authorize(.user("alice"), .uploadArchive, on: target)
         }
     }
@@ -63,7 +70,8 @@ import VaultModel
             let callers = [Caller.root(other), Caller.user("alice", other)]
             for caller in callers { #expect(try await !isLetIn(caller, engine, target)) }
             // One side: the identity.
-            try await engine.putUserPolicy(other, alice, name: "p", document: PolicyText.of(PolicyText.own("Allow", "InitiateJob")))
+            try await engine.putUserPolicy(
+                other, alice, name: "p", document: PolicyText.of(PolicyText.own("Allow", "InitiateJob")))
             for caller in callers { #expect(try await !isLetIn(caller, engine, target)) }
             // Both.
             try await engine.setVaultAccessPolicy(
@@ -92,9 +100,13 @@ import VaultModel
             try await engine.setVaultAccessPolicy(
                 vault.location,
                 PolicyText.of(
-                    PolicyText.vault("Deny", "DeleteArchive", when: "{\"StringEquals\": {\"glacier:ResourceTag/hold\": \"true\"}}", sid: "hold"),
-                    PolicyText.vault("Deny", "ListJobs", when: "{\"IpAddress\": {\"aws:SourceIp\": \"192.0.2.0/24\"}}", sid: "net"),
-                    PolicyText.vault("Deny", "InitiateJob", when: "{\"Bool\": {\"aws:SecureTransport\": \"false\"}}", sid: "tls")))
+                    PolicyText.vault(
+                        "Deny", "DeleteArchive", when: "{\"StringEquals\": {\"glacier:ResourceTag/hold\": \"true\"}}",
+                        sid: "hold"),
+                    PolicyText.vault(
+                        "Deny", "ListJobs", when: "{\"IpAddress\": {\"aws:SourceIp\": \"192.0.2.0/24\"}}", sid: "net"),
+                    PolicyText.vault(
+                        "Deny", "InitiateJob", when: "{\"Bool\": {\"aws:SecureTransport\": \"false\"}}", sid: "tls")))
             let target = AccessTarget.vault(vault.location)
             for (action, allowed) in [(VaultAction.deleteArchive, false), (.listJobs, false), (.initiateJob, true)] {
                 #expect(try await engine.simulate(.root(), action, on: target).isAllowed == allowed, "\(action)")
@@ -106,13 +118,17 @@ import VaultModel
 
     @Test func aDenialIsLoggedWithWhoWhatAndWhy() async throws {
         try await withAccounts { vault, engine, lines, _, _ in
-            try await engine.setVaultAccessPolicy(vault.location, PolicyText.of(PolicyText.vault("Deny", "UploadArchive", sid: "no-more")))
-            await expectRefusal(.accessDenied) { _ = try await engine.authorize(.root(), .uploadArchive, on: .vault(vault.location)) }
+            try await engine.setVaultAccessPolicy(
+                vault.location, PolicyText.of(PolicyText.vault("Deny", "UploadArchive", sid: "no-more")))
+            await expectRefusal(.accessDenied) {
+                _ = try await engine.authorize(.root(), .uploadArchive, on: .vault(vault.location))
+            }
             let line = try #require(lines.named("access denied").first)
             #expect(line.level == .notice)
             #expect(
                 line.metadata == [
-                    "principal": "arn:aws:iam::123456789012:root", "accessKey": "CVAKROOT", "action": "glacier:UploadArchive",
+                    "principal": "arn:aws:iam::123456789012:root", "accessKey": "CVAKROOT",
+                    "action": "glacier:UploadArchive",
                     "resource": vault.location.arn, "decision": "denied by statement no-more of the access policy",
                     "sourceAddress": "192.0.2.7",
                 ])
@@ -131,11 +147,15 @@ import VaultModel
             ]
             for action in VaultAction.allCases where action.isAccountLevel {
                 #expect(try await engine.authorize(.root(), action, on: target) == AccessGrant(vaultGeneration: nil))
-                await expectRefusal(.accessDenied, arns[action] ?? "") { _ = try await engine.authorize(.user("alice"), action, on: target) }
+                await expectRefusal(.accessDenied, arns[action] ?? "") {
+                    _ = try await engine.authorize(.user("alice"), action, on: target)
+                }
                 await expectRefusal(.accessDenied, "Access denied for account ID: 123456789012") {
                     _ = try await engine.authorize(.root(other), action, on: target)
                 }
-                try await engine.putUserPolicy(TestVault.account, alice, name: "p", document: PolicyText.of(PolicyText.own("Allow", action.rawValue)))
+                try await engine.putUserPolicy(
+                    TestVault.account, alice, name: "p",
+                    document: PolicyText.of(PolicyText.own("Allow", action.rawValue)))
                 _ = try await engine.authorize(.user("alice"), action, on: target)
                 try await engine.deleteUserPolicy(TestVault.account, alice, name: "p")
             }
@@ -152,6 +172,54 @@ import VaultModel
         }
     }
 
+    @Test func aDisabledAccountsVaultsAreClosedToOthers() async throws {
+        try await withAccounts { vault, engine, lines, other, alice in
+            try await engine.setVaultAccessPolicy(vault.location, PolicyText.of(PolicyText.vault("Allow", "*")))
+            try await engine.putUserPolicy(
+                other, alice, name: "p", document: PolicyText.of(PolicyText.own("Allow", "*")))
+            let stored = try await vault.upload([1])
+            let actions = VaultAction.allCases.filter { !$0.isAccountLevel && $0 != .createVault }
+            let callers = [Caller.root(other), Caller.user("alice", other)]
+            for action in actions {
+                for caller in callers { _ = try await engine.authorize(caller, action, on: .vault(vault.location)) }
+            }
+            try await engine.setAccount(TestVault.account, active: false)
+            for action in actions {
+                for caller in callers {
+                    await expectRefusal(.accessDenied, "Access denied for account ID: 123456789012") {
+                        _ = try await engine.authorize(caller, action, on: .vault(vault.location))
+                    }
+                }
+            }
+            await expectRefusal(.accessDenied, "Access denied for account ID: 123456789012") {
+                try await engine.deleteArchive(.root(other), vault.location, archiveID: stored.archiveID)
+            }
+            #expect(
+                lines.named("access denied").last?.metadata["decision"]
+                    == "denied: the account that owns the resource is not active")
+            #expect(try await !engine.simulate(.root(other), .describeVault, on: .vault(vault.location)).isAllowed)
+            try await engine.setAccount(TestVault.account, active: true)
+            try await engine.deleteArchive(.root(other), vault.location, archiveID: stored.archiveID)
+        }
+    }
+
+    /// Texts that look the same, with letters composed differently, are two policies.
+    @Test func sessionPoliciesAreTakenByTheirBytes() throws {
+        let cache = SessionPolicies()
+        let texts = ["\u{E9}", "e\u{301}"].map { PolicyText.of(PolicyText.own("Allow", "*", sid: $0)) }
+        #expect(texts[0] == texts[1] && Array(texts[0].utf8) != Array(texts[1].utf8))
+        for text in texts + texts {
+            let said = try AccessEvaluation.decide(
+                PolicyRequest(
+                    principal: Principal(account: TestVault.account, user: Self.alice), action: .describeVault,
+                    resource: TestVault.location("v").arn, resourceAccount: TestVault.account,
+                    context: RequestContext(now: Timestamp(milliseconds: 0))),
+                PolicySet(identity: [("p", cache.document(text))]))
+            let name = try #require(said.deciding?.statement)
+            #expect(text.utf8.firstRange(of: "\"\(name)\"".utf8) != nil, "the other text's statement")
+        }
+    }
+
     // MARK: What a guess costs
 
     /// Whether the vault, the account or the archive exists: for a principal without rights the answer and the reads are the same.
@@ -161,12 +229,14 @@ import VaultModel
             let away = VaultLocation(account: other, region: TestVault.region, name: vault.location.name)
             try await vault.engine.createVault(away)
             let theirs = try await vault.upload([2], to: away).archiveID
-            try await engine.setVaultAccessPolicy(vault.location, PolicyText.of(PolicyText.vault("Allow", "ListJobs", to: "{\"AWS\": \"\(other)\"}")))
+            try await engine.setVaultAccessPolicy(
+                vault.location, PolicyText.of(PolicyText.vault("Allow", "ListJobs", to: "{\"AWS\": \"\(other)\"}")))
             let catalog = AccessCountingCatalog(vault.catalog)
             let spied = vault.engine(over: catalog)
             _ = try await spied.clockStatus()
             let unknownVault = TestVault.location("unknown")
-            let noAccount = VaultLocation(account: try #require(AccountID("555544443333")), region: TestVault.region, name: vault.location.name)
+            let noAccount = VaultLocation(
+                account: try #require(AccountID("555544443333")), region: TestVault.region, name: vault.location.name)
 
             for action in VaultAction.allCases where !action.isAccountLevel {
                 var costs: [[String]] = []
@@ -186,6 +256,16 @@ import VaultModel
                             }
                         })
                 }
+                if action == .deleteArchive {
+                    // A genuine identifier of the vault is found out no more than any other.
+                    costs.append(
+                        await catalog.calls {
+                            await expectRefusal(.accessDenied, "Access denied for account ID: 123456789012") {
+                                try await spied.deleteArchive(
+                                    .user("alice", other), vault.location, archiveID: stored.archiveID)
+                            }
+                        })
+                }
                 #expect(Set(costs).count == 1, "\(action): \(costs)")
                 #expect(answers == ["accessDenied: Access denied for account ID: OWNER"], "\(action)")
             }
@@ -201,7 +281,7 @@ import VaultModel
                         }
                     })
             }
-            #expect(Set(costs) == [["vault"]])
+            #expect(Set(costs) == [["vault", "archive"]])
             let second = TestVault.location("second")
             try await vault.engine.createVault(second)
             let neighbour = try await vault.upload([3], to: second).archiveID
@@ -210,7 +290,7 @@ import VaultModel
                     try await spied.deleteArchive(.root(), vault.location, archiveID: neighbour)
                 }
             }
-            #expect(cost == ["vault"])
+            #expect(cost == ["vault", "archive"])
         }
     }
 
@@ -228,8 +308,12 @@ import VaultModel
     @Test func anArchivesAgeCountsWholeDaysOfTheBelievedTime() {
         let start = Timestamp(milliseconds: 1_700_000_000_123)
         let day: Int64 = 86_400_000
-        for (milliseconds, days) in [(-5, 0), (0, 0), (day - 1, 0), (day, 1), (2 * day - 1, 1), (365 * day, 365)] as [(Int64, UInt64)] {
-            #expect(VaultEngine.wholeDays(from: start, to: Timestamp(milliseconds: start.milliseconds + milliseconds)) == days)
+        for (milliseconds, days) in [(-5, 0), (0, 0), (day - 1, 0), (day, 1), (2 * day - 1, 1), (365 * day, 365)]
+            as [(Int64, UInt64)]
+        {
+            #expect(
+                VaultEngine.wholeDays(from: start, to: Timestamp(milliseconds: start.milliseconds + milliseconds))
+                    == days)
         }
     }
 
@@ -240,7 +324,9 @@ import VaultModel
             try await engine.setVaultAccessPolicy(
                 vault.location,
                 PolicyText.of(
-                    PolicyText.vault("Deny", "InitiateJob", when: "{\"NumericGreaterThanEquals\": {\"glacier:ArchiveAgeInDays\": \"7\"}}")))
+                    PolicyText.vault(
+                        "Deny", "InitiateJob",
+                        when: "{\"NumericGreaterThanEquals\": {\"glacier:ArchiveAgeInDays\": \"7\"}}")))
             let target = AccessTarget.archive(vault.location, id: stored.archiveID)
             _ = try await engine.authorize(.root(), .initiateJob, on: target)
             vault.clock.advance(by: .seconds(7 * 86_400))

@@ -31,6 +31,23 @@ import VaultModel
         return found.flatMap { $0.isActive ? $0 : nil }
     }
 
+    /// A wall clock that is set back gives no session a longer life, and one that is right again makes usable ones.
+    @Test func aClockSetBackBringsNoSessionBack() async throws {
+        try await withAnna { vault in
+            let session = try await vault.engine.createSession(anna, duration: .seconds(900), policy: nil)
+            vault.clock.advance(by: .seconds(899))
+            #expect(try await credential(vault, session) != nil)
+            vault.clock.advance(by: .seconds(1))
+            await expectRefusal(.expiredToken) { _ = try await credential(vault, session) }
+            vault.clock.jump(by: .seconds(-86_400))
+            await expectRefusal(.expiredToken) { _ = try await credential(vault, session) }
+            let later = try await vault.engine.createSession(anna, duration: .seconds(900), policy: nil)
+            #expect(try await credential(vault, later) != nil)
+            vault.clock.advance(by: .seconds(900))
+            await expectRefusal(.expiredToken) { _ = try await credential(vault, later) }
+        }
+    }
+
     // MARK: The format
 
     private struct FixedBytes: RandomByteSource {

@@ -46,7 +46,9 @@ struct WireError: Error, Hashable, Sendable {
         case .requestTimeout: self.init(408, "RequestTimeoutException", message)
         case .serialization: self.init(400, "SerializationException", message)
         case .unavailable: self.init(503, "ServiceUnavailableException", message, kind: .server, retryAfterSeconds: 1)
-        case .integrity, .internalFailure: self.init(500, "ServiceUnavailableException", message, kind: .server)
+        case .integrity: self.init(500, "ServiceUnavailableException", message, kind: .server)
+        // What went wrong inside is the operator's to know: the log has it.
+        case .internalFailure: self.init(500, "ServiceUnavailableException", Self.generalFailure, kind: .server)
         }
     }
 
@@ -67,9 +69,11 @@ struct WireError: Error, Hashable, Sendable {
         case is CancellationError:
             self.init(VaultError(.unavailable, "The service is stopping. Please try again."))
         default:
-            self.init(VaultError(.internalFailure, "The service failed while answering. Please try again."))
+            self.init(VaultError(.internalFailure, Self.generalFailure))
         }
     }
+
+    private static let generalFailure = "The service failed while answering. Please try again."
 
     // MARK: what the edge itself refuses
 

@@ -31,8 +31,10 @@ struct ClockGuard: Sendable, Equatable {
 
     func isAhead(wall: Timestamp, monotonic: Duration) -> Bool { wall > latest(at: monotonic) }
 
-    /// The wall clock, cut to what is believed.
-    func believed(wall: Timestamp, monotonic: Duration) -> Timestamp { min(wall, latest(at: monotonic)) }
+    /// The wall clock, cut to what is believed: it neither jumps ahead nor goes back behind the time that has surely passed.
+    func believed(wall: Timestamp, monotonic: Duration) -> Timestamp {
+        min(max(wall, trusted(at: monotonic)), latest(at: monotonic))
+    }
 
     /// The date for what is made now and protected from now on: a wall clock that was set back, or lost, makes nothing look older.
     func stamp(wall: Timestamp, monotonic: Duration) -> Timestamp { max(wall, trusted(at: monotonic)) }

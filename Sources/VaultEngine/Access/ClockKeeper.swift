@@ -43,7 +43,8 @@ final class ClockKeeper: Sendable {
         return (current.believed(wall: wall, monotonic: monotonic), !current.isAhead(wall: wall, monotonic: monotonic))
     }
 
-    /// The date for an archive or a lock that is made now.
+    /// The date for an archive, a lock or a session that is made now, and the time by which a session ends: the later one of the wall clock
+    /// and the time that has surely passed.
     func stamp() async throws -> Timestamp {
         try await current().stamp(wall: clock.now(), monotonic: clock.monotonic())
     }
@@ -52,7 +53,8 @@ final class ClockKeeper: Sendable {
         let current = try await current()
         let (wall, monotonic) = (clock.now(), clock.monotonic())
         return ClockStatus(
-            now: wall, highest: current.reached(wall: wall, monotonic: monotonic), expected: current.trusted(at: monotonic), isTrusted: !current.isAhead(wall: wall, monotonic: monotonic))
+            now: wall, highest: current.reached(wall: wall, monotonic: monotonic),
+            expected: current.trusted(at: monotonic), isTrusted: !current.isAhead(wall: wall, monotonic: monotonic))
     }
 
     /// Trusts the wall clock from now on. Durable on return.
@@ -86,7 +88,10 @@ final class ClockKeeper: Sendable {
             let (time, warns) = state.withLock { state -> (Timestamp?, Bool) in
                 let isAhead = state.guarding?.isAhead(wall: wall, monotonic: monotonic) ?? false
                 defer { state.wasAhead = isAhead }
-                return (state.guarding?.toStore(wall: wall, monotonic: monotonic, always: always), isAhead && !state.wasAhead)
+                return (
+                    state.guarding?.toStore(wall: wall, monotonic: monotonic, always: always),
+                    isAhead && !state.wasAhead
+                )
             }
             if warns {
                 logger.warning(
@@ -95,7 +100,8 @@ final class ClockKeeper: Sendable {
             }
             if let time { try await catalog.setFact(Self.fact, String(time.milliseconds)) }
         } catch {
-            logger.warning("the highest time could not be stored; it will be tried again", metadata: ["error": "\(error)"])
+            logger.warning(
+                "the highest time could not be stored; it will be tried again", metadata: ["error": "\(error)"])
         }
     }
 

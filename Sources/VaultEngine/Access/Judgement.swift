@@ -21,37 +21,43 @@ struct Judgement: Sendable {
 }
 
 extension VaultEngine {
-    /// Decides whether the principal may do `action`. For a vault, whoever owns it and whether it exists or not, exactly one vault is read;
-    /// for an archive, also that archive, unless the identifier is a forgery or another vault's.
+    /// Decides whether the principal may do `action`. For a vault, whether it exists or not, exactly one vault is read, for
+    /// an archive identifier, whosever it is, one archive, and for another account's resource its account: what is read tells nobody what
+    /// there is. A disabled account's vaults are closed to others.
     func judge(
-        _ principal: Principal, _ action: VaultAction, on target: AccessTarget, sessionPolicy: String?, context: RequestContext
+        _ principal: Principal, _ action: VaultAction, on target: AccessTarget, sessionPolicy: String?,
+        context: RequestContext
     ) async throws -> Judgement {
         var context = context
         var policies = PolicySet(identity: principal.isRoot ? [] : try await identityPolicies(of: principal))
         policies.session = try sessionPolicy.map { try sessionPolicies.document($0) }
 
         let resource: String
-        let account: AccountID
+        let account = target.owner
+        let ownerIsActive: Bool
+        if account == principal.account {
+            ownerIsActive = true
+        } else {
+            ownerIsActive = try await catalog.account(account)?.state == .active
+        }
         var vault: VaultRow?
         var isLocked = false
         var identifier: Identifier?
         var archive: ArchiveRow?
         switch target {
-        case .account(let id, let region):
-            account = id
-            resource = PolicyResource.account(region: region, account: id, action: action)
+        case .account(_, let region):
+            resource = PolicyResource.account(region: region, account: account, action: action)
         case .vault(let location), .archive(let location, _):
-            account = location.account
             resource = location.arn
             vault = try await catalog.vault(at: location)
             if vault?.state != .active { vault = nil }
             if case .archive(_, let text) = target {
                 identifier = keyring.identifiers.parse(text, kind: .archive, account: location.account)
-                if let identifier, identifier.vault == vault?.uid {
-                    archive = try await catalog.archive(ArchiveUID(words: identifier.uid))
-                    // A deleted one is as unknown as one that never was: there is nothing left to protect.
-                    if archive?.state != .stored { archive = nil }
-                }
+                let isTheVaults = identifier != nil && identifier?.vault == vault?.uid
+                let uid = isTheVaults ? identifier?.uid : nil
+                archive = try await catalog.archive(ArchiveUID(words: uid ?? Self.noArchive))
+                // A deleted one is as unknown as one that never was: there is nothing left to protect.
+                if !isTheVaults || archive?.state != .stored { archive = nil }
             }
             // A vault that is to be created is not one that has policies: the name alone decides.
             if let vault, action != .createVault {
@@ -65,13 +71,29 @@ extension VaultEngine {
         }
         let request = PolicyRequest(
             principal: principal, action: action, resource: resource, resourceAccount: account, context: context)
+        // Judged in any case: a refusal takes the time that it takes elsewhere.
+        let decision = AccessEvaluation.decide(request, policies)
         return Judgement(
-            decision: AccessEvaluation.decide(request, policies), resource: resource, resourceAccount: account, vault: vault,
-            isLocked: isLocked, identifier: identifier, archive: archive)
+            decision: decision.isAllowed && !ownerIsActive ? AccessDecision(.noStatementAllows(.activeOwner)) : decision,
+            resource: resource, resourceAccount: account, vault: vault, isLocked: isLocked, identifier: identifier,
+            archive: archive)
     }
+
+    /// What is looked up in place of an archive that is not the vault's.
+    private static let noArchive = UIDWords(high: 0, low: 0)
 
     /// An archive is one day old when 24 hours have passed.
     static func wholeDays(from created: Timestamp, to now: Timestamp) -> UInt64 {
         UInt64(max(0, now.since(created).components.seconds / 86_400))
+    }
+}
+
+extension AccessTarget {
+    /// The account whose resource it is.
+    fileprivate var owner: AccountID {
+        switch self {
+        case .account(let id, _): id
+        case .vault(let location), .archive(let location, _): location.account
+        }
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 import Cryptography
+import Logging
 import SealedArchive
 import Storage
 import VaultModel
@@ -14,34 +16,84 @@ extension VaultEngine {
         VaultError(.notFound, "There is no account \(id). List the accounts and check the number.")
     }
 
-    /// Changes an account with its access keys, users, topics and settings: the durable record first, then the
-    /// catalog. `change` may be applied again to a newer state. Everything is sealed again on the way, which is
-    /// also how a rotation of the master key moves it.
-    func changeAccount(_ id: AccountID, _ change: (inout AccountState) throws -> Void) async throws(VaultError) {
+    /// Changes an account with its access keys, users, topics and settings, while nobody else in this process does:
+    /// the durable record first, then the catalog. Nothing is written when nothing changes. `change` may be applied
+    /// again to a newer state. Everything is sealed again on the way, which is also how a rotation of the master key
+    /// moves it: an account that is sealed under an older one is written in any case.
+    /// - Parameter floor: the new record's generation is higher than this, too.
+    func changeAccount(
+        _ id: AccountID, above floor: UInt64 = 0, _ change: (inout AccountState) throws -> Void
+    ) async throws(VaultError) {
         try await vaultErrors("changing an account") {
-            // Records of rounds that others won, as in the change of a vault.
-            var lost: [WrittenRecord] = []
-            for _ in 0..<8 {
-                guard let stored = try await catalog.account(id) else { throw Self.noAccount(id) }
-                // A member changed between the two reads belongs to a newer generation: then the catalog refuses
-                // the result.
-                var account = try open(stored, try await catalog.members(of: id))
-                try change(&account)
-                account.normalise(at: clock.now())
-                try account.checkLimits()
-                let record = try await writeAccountRecord(
-                    account, from: max(stored.generation, lost.last?.generation ?? 0) + 1)
-                let (row, members) = try seal(account, generation: record.generation)
+            try await accountGate.exclusive(id) {
+                // Records that no row stands behind: of rounds that another process won, or that failed.
+                var lost: [WrittenRecord] = []
                 do {
-                    try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation)
-                    try await doom(lost.map(\.blob), of: .cold)
-                    try await doomReplaced(accountRecordOf: stored)
-                    return
-                } catch let error as StorageError where error.code == .conflict {
-                    lost.append(record)
+                    try await commitChange(of: id, above: floor, losing: &lost, change)
+                } catch {
+                    await supersede(lost, of: id, after: error)
+                    throw error
                 }
             }
-            throw VaultError(.unavailable, "The account is being changed by others. Please try again.")
+        }
+    }
+
+    private func commitChange(
+        of id: AccountID, above floor: UInt64, losing lost: inout [WrittenRecord],
+        _ change: (inout AccountState) throws -> Void
+    ) async throws {
+        for _ in 0..<8 {
+            guard let stored = try await catalog.account(id) else { throw Self.noAccount(id) }
+            // A member changed between the two reads belongs to a newer generation: then the catalog refuses the result.
+            var account = try open(stored, try await catalog.members(of: id))
+            let before = JSONValue.object(account.recordBody).canonicalBytes()
+            try change(&account)
+            account.normalise(at: clock.now())
+            try account.checkLimits()
+            // Bytes, not texts: two texts that look the same are two policies.
+            let changes = JSONValue.object(account.recordBody).canonicalBytes() != before
+            let passed = max(floor, lost.last?.generation ?? 0)
+            let isCurrent = stored.masterVersion == keyring.currentMaster.version && passed <= stored.generation
+            guard changes || !isCurrent else { return try await doom(lost.map(\.blob), of: .cold) }
+            let record = try await writeAccountRecord(
+                account, from: max(stored.generation, passed) + 1)
+            do {
+                let (row, members) = try seal(account, generation: record.generation)
+                try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation)
+            } catch let error as StorageError where error.code == .conflict {
+                lost.append(record)
+                continue
+            } catch {
+                lost.append(record)
+                throw error
+            }
+            // Below the committed generation: their names are never used again.
+            try await doom(lost.map(\.blob), of: .cold)
+            return try await doomReplaced(accountRecordOf: stored)
+        }
+        throw VaultError(.unavailable, "The account is being changed by others. Please try again.")
+    }
+
+    /// After a change that failed. A rebuild believes the record of the highest generation: the account as it stands is
+    /// written once more above those that were lost, and only then may they go.
+    private func supersede(_ lost: [WrittenRecord], of id: AccountID, after failure: any Error) async {
+        guard let highest = lost.map(\.generation).max() else { return }
+        // The change may count after all: then its record must stay.
+        if let failure = failure as? StorageError, [.outcomeUnknown, .unusable].contains(failure.code) { return }
+        do {
+            guard let stored = try await catalog.account(id) else { return }
+            if stored.generation <= highest {
+                let account = try open(stored, try await catalog.members(of: id))
+                let record = try await writeAccountRecord(account, from: highest + 1)
+                let (row, members) = try seal(account, generation: record.generation)
+                try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation)
+                try await doomReplaced(accountRecordOf: stored)
+            }
+            try await doom(lost.map(\.blob), of: .cold)
+        } catch {
+            logger.error(
+                "records of a refused change of an account stay behind; the next change of the account outdates them",
+                metadata: ["account": "\(id)", "records": "\(lost.map(\.blob.name))", "error": "\(error)"])
         }
     }
 
