@@ -13,7 +13,8 @@ extension VaultEngine {
         guard !isPrepared.load(ordering: .acquiring) else { return }
         try await vaultErrors("preparing the engine") {
             _ = try await freeingRoom { try await clockKeeper.reading() }
-            try await freeingRoom { try await adoptNewerRecords() }
+            try await adoptNewerRecords()
+            try await adoptNewerAccounts()
         }
         isPrepared.store(true, ordering: .releasing)
     }
@@ -23,7 +24,7 @@ extension VaultEngine {
         try await prepare()
         let epoch: UInt64 = try await vaultErrors("starting the engine") {
             let epoch = try await freeingRoom { try await catalog.beginEpoch() }
-            try await freeingRoom { try await finishInterrupted() }
+            try await finishInterrupted()
             try await sweepStaging()
             return epoch
         }
@@ -35,12 +36,24 @@ extension VaultEngine {
         }
     }
 
-    /// Vault deletions and key rotations that were begun and not ended.
+    /// Vault deletions and key rotations that were begun and not ended. What cannot be finished waits for the next start: one damaged
+    /// vault or account is no reason to serve nobody.
     private func finishInterrupted() async throws {
         try await forEachVault { vault in
-            if vault.state == .deleting { try await finishDeletion(of: vault) }
+            guard vault.state == .deleting else { return }
+            do {
+                try await freeingRoom { try await finishDeletion(of: vault) }
+            } catch {
+                guard !Task.isCancelled else { throw error }
+                logger.error(
+                    "an interrupted deletion of a vault could not be finished",
+                    metadata: ["vault": "\(vault.location.arn)", "error": "\(error)"])
+            }
         }
-        let report = try await rewrapEverything()
+        let (report, failure) = try await rewrapAll()
+        if failure != nil {
+            logger.error("an interrupted key rotation could not be finished; older master keys stay in use")
+        }
         if report.rewrappedVaultKeys + report.resealedAccounts > 0 {
             logger.notice(
                 "an interrupted key rotation was finished",

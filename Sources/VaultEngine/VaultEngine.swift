@@ -50,6 +50,9 @@ public final class VaultEngine: Sendable {
     let sessionPolicies = SessionPolicies()
     let clockKeeper: ClockKeeper
     let isPrepared = Atomic(false)
+    /// Vaults that could not be compared with their records at start.
+    let missedVaults = Mutex<Set<VaultUID>>([])
+    let openUploads = OpenUploads()
     let denials = Counter(label: "coldvault.access.denied")
 
     /// - Parameters:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CanonicalJSON
+import Cryptography
 import Execution
 import FileBlobStore
 import Logging
@@ -138,6 +139,145 @@ import VaultModel
                 #expect(description.archiveCount == 0)
                 #expect(lines.all.contains { $0.level == .warning && $0.message.contains("was deleted later") })
             }
+        }
+    }
+
+    @Test func aCompletedLockComesBackEvenFromTheRecordOfADeletedVault() async throws {
+        try await withVault { vault in
+            try await afterRestore(vault) {
+                let id = try await vault.engine.initiateVaultLock(vault.location, policy: Self.policy)
+                try await vault.engine.completeVaultLock(vault.location, lockID: id)
+                try await vault.engine.deleteVault(vault.location)
+            } check: { engine, lines in
+                let lock = try await engine.vaultLock(vault.location)
+                #expect(lock.state == .locked)
+                #expect(lines.all.contains { $0.message.contains("was deleted later") && $0.metadata["lock"] == "restored" })
+            }
+        }
+    }
+
+    /// Without a start in between: the change finds the name of its record taken.
+    @Test func aChangeIsMadeOnTopOfANewerRecordNeverInsteadOfIt() async throws {
+        try await withVault { vault in
+            let path = vault.directory + "/older.sqlite"
+            try await vault.catalog.backup(to: path)
+            let id = try await vault.engine.initiateVaultLock(vault.location, policy: Self.policy)
+            try await vault.engine.completeVaultLock(vault.location, lockID: id)
+            let older = try await SQLiteCatalog.open(path: path)
+            let engine = vault.engine(over: older)
+            try await engine.addTags(vault.location, ["new": "1"])
+            #expect(try await engine.vaultLock(vault.location).state == .locked)
+            #expect(try await engine.tags(vault.location) == ["new": "1"])
+            await older.close()
+        }
+    }
+
+    /// A copy of the catalog in which an upload is open that has become a locked archive since.
+    private func withReopenedUpload(
+        _ body: (TestVault, VaultEngine, _ upload: String, StoredArchive) async throws -> Void
+    ) async throws {
+        try await withVault { vault in
+            let bytes = content(1 << 20, seed: 3)
+            let upload = try await vault.engine.initiateUpload(vault.location, partBytes: 1 << 20, description: "d")
+            try await vault.part(upload, at: 0, bytes)
+            let path = vault.directory + "/older.sqlite"
+            try await vault.catalog.backup(to: path)
+            let stored = try await vault.engine.completeUpload(
+                vault.location, uploadID: upload, size: UInt64(bytes.count), treeHash: naiveTreeHash(bytes))
+            let id = try await vault.engine.initiateVaultLock(vault.location, policy: Self.policy)
+            try await vault.engine.completeVaultLock(vault.location, lockID: id)
+            let older = try await SQLiteCatalog.open(path: path)
+            let engine = vault.engine(over: older)
+            do {
+                try await engine.prepare()
+                let blobs = vault.cold.names(containing: ".part-") + vault.cold.names(containing: ".manifest-")
+                try await body(vault, engine, upload, stored)
+                #expect(blobs.allSatisfy(vault.cold.names.contains))
+                let later = vault.clock.now().advanced(by: .seconds(1_000_000))
+                let doomed = try await older.doomedBlobs(at: later, limit: 100).map(\.id)
+                #expect(doomed.allSatisfy { !blobs.contains($0) })
+                await older.close()
+            } catch {
+                await older.close()
+                throw error
+            }
+        }
+    }
+
+    @Test func anUploadThatWasCompletedSinceCannotBeAbortedNorChanged() async throws {
+        try await withReopenedUpload { vault, engine, upload, _ in
+            await expectRefusal(.notFound) { try await engine.abortUpload(vault.location, uploadID: upload) }
+            let other = [UInt8](repeating: 7, count: 1 << 20)
+            await expectRefusal(.notFound) {
+                _ = try await engine.uploadPart(
+                    UploadPartRequest(
+                        location: vault.location, uploadID: upload,
+                        range: try #require(ByteRange(first: 0, last: UInt64(other.count - 1))),
+                        treeHash: naiveTreeHash(other), linearHash: SHA256Hasher.hash(other)),
+                    body: Body(other))
+            }
+        }
+    }
+
+    @Test func itCanBeCompletedAgainAsTheVeryArchive() async throws {
+        try await withReopenedUpload { vault, engine, upload, stored in
+            // A later manifest has a later name.
+            vault.clock.advance(by: .seconds(1))
+            let again = try await engine.completeUpload(
+                vault.location, uploadID: upload, size: 1 << 20, treeHash: stored.treeHash)
+            #expect(again.archiveID == stored.archiveID && again.treeHash == stored.treeHash)
+        }
+    }
+
+    @Test func aLockedVaultIsNotDeletedWhileTheStoreHoldsItsArchives() async throws {
+        try await withVault { vault in
+            try await afterRestore(vault) {
+                _ = try await vault.upload([1])
+                let id = try await vault.engine.initiateVaultLock(vault.location, policy: Self.policy)
+                try await vault.engine.completeVaultLock(vault.location, lockID: id)
+            } check: { engine, _ in
+                let description = try await engine.describeVault(vault.location)
+                #expect(description.archiveCount == 0)
+                await expectRefusal(.invalidParameter, "not empty") { try await engine.deleteVault(vault.location) }
+                let lock = try await engine.vaultLock(vault.location)
+                #expect(lock.state == .locked)
+            }
+        }
+    }
+
+    @Test func aPolicyThatDiffersOnlyInItsNormalisationIsStored() async throws {
+        try await withVault { vault in
+            let (composed, decomposed) = ("\u{E9}", "e\u{301}")
+            try await vault.engine.addTags(vault.location, ["k": decomposed])
+            try await vault.engine.addTags(vault.location, ["k": composed])
+            let value = try #require(try await vault.engine.tags(vault.location)["k"])
+            #expect(Array(value.utf8) == Array(composed.utf8))
+        }
+    }
+
+    /// Nothing can be said about a vault whose records cannot be read: it is served, but not changed, until they can.
+    @Test func aVaultThatCouldNotBeComparedIsComparedBeforeItIsChanged() async throws {
+        try await withVault { vault in
+            let stored = try await vault.upload([1])
+            let path = vault.directory + "/older.sqlite"
+            try await vault.catalog.backup(to: path)
+            let id = try await vault.engine.initiateVaultLock(vault.location, policy: Self.policy)
+            try await vault.engine.completeVaultLock(vault.location, lockID: id)
+            let older = try await SQLiteCatalog.open(path: path)
+            let lines = LoggedLines()
+            let engine = vault.engine(over: older, logger: lines.logger)
+            vault.cold.onRead { (_) async throws(StorageError) in throw StorageError(.transient, "simulated") }
+            try await engine.prepare()
+            #expect(lines.all.contains { $0.level == .error && $0.message.contains("could not be compared") })
+            await expectRefusal(.unavailable) {
+                try await engine.deleteArchive(vault.location, archiveID: stored.archiveID)
+            }
+            vault.cold.onRead(nil)
+            await expectRefusal(.accessDenied) {
+                try await engine.deleteArchive(vault.location, archiveID: stored.archiveID)
+            }
+            #expect(try await engine.vaultLock(vault.location).state == .locked)
+            await older.close()
         }
     }
 

@@ -12,9 +12,11 @@ extension VaultEngine {
     /// and the catalog refuses when another process has changed the vault.
     public func deleteArchive(_ caller: Caller, _ location: VaultLocation, archiveID: String) async throws(VaultError) {
         try await vaultErrors("deleting an archive") {
+            try await adoptIfMissed(location)
             try await gate.shared(location) {
                 let time = try await clockKeeper.reading()
-                let judged = try await judge(caller, .deleteArchive, on: .archive(location, id: archiveID), at: time.now)
+                let judged = try await judge(
+                    caller, .deleteArchive, on: .archive(location, id: archiveID), at: time.now)
                 try enforce(judged, caller, .deleteArchive)
                 guard let vault = judged.vault else { throw Messages.vaultNotFound(location) }
                 guard let id = judged.identifier else { throw Messages.archiveNotFound(archiveID) }
@@ -50,8 +52,10 @@ extension VaultEngine {
             }
             guard outcome != .vaultChanged else {
                 try await doom([record.blob], of: .cold)
-                logger.error("another process changed a vault while an archive was deleted", metadata: ["vault": "\(vault.uid)"])
-                throw VaultError(.internalFailure, "The vault was changed while the archive was being deleted. Please try again.")
+                logger.error(
+                    "another process changed a vault while an archive was deleted", metadata: ["vault": "\(vault.uid)"])
+                throw VaultError(
+                    .internalFailure, "The vault was changed while the archive was being deleted. Please try again.")
             }
         }
     }

@@ -9,14 +9,14 @@ import VaultModel
 
 /// Writing state records (Docs/Formats/Record-v1.md): durable before the catalog commit that they stand behind.
 extension VaultEngine {
-    /// A record that is durable now.
+    /// A record that is durable.
     struct WrittenRecord: Sendable {
         let blob: BlobID
         let generation: UInt64
     }
 
-    /// Names are write-once, and a crash may have left a record whose commit never came: the next free generation is taken.
-    private static let maxGenerationSteps: UInt64 = 64
+    /// Names are write-once, and a crash may have left records whose commit never came; in each round somebody else was faster.
+    private static let maxRounds = 8
 
     func writeUploadRecord(
         _ upload: UploadRow, description: String, in vault: VaultRow, from generation: UInt64
@@ -59,25 +59,69 @@ extension VaultEngine {
         }
     }
 
-    /// Seals and stores a record under the first free generation from `generation` on.
+    /// Seals and stores a record under `generation` or, where that name is taken, above all that are.
     func write(
         _ type: RecordType, body: [String: JSONValue], uid: [UInt8], account: AccountID, vault: VaultUID, key: SecretKey,
         keyVersion: UInt32, from generation: UInt64, freesRoom: Bool = false,
         name: @Sendable (UInt64) -> BlobName
     ) async throws -> WrittenRecord {
-        for attempt in generation..<generation + Self.maxGenerationSteps {
-            let record = StateRecord(
-                type: type, generation: attempt, createdMilliseconds: clock.now().milliseconds, account: account.digits,
-                vaultUID: vault.bytes, body: body)
-            let blob = try SealedBlob.seal(
-                plaintext: record.encode(),
-                preamble: BlobPreamble(kind: .record, uid: uid, index: keyVersion, number: attempt), account: account.digits,
-                vaultUID: vault.bytes, key: key, random: random)
-            let id = try blobID(name(attempt).text)
-            if try await putUnlessTaken(id, ByteBuffer(bytes: blob), in: freesRoom ? reserve : cold) { return WrittenRecord(blob: id, generation: attempt) }
+        var generation = generation
+        for _ in 0..<Self.maxRounds {
+            let written = try await write(
+                type, body: body, uid: uid, account: account, vault: vault, key: key, keyVersion: keyVersion,
+                exactly: generation, freesRoom: freesRoom, name: name)
+            if let written { return written }
+            generation = (try await recordNames(above: generation, name).last?.generation ?? generation) + 1
         }
-        throw VaultError(.internalFailure, "No free generation for a state record; run a scrub and look for unnamed records.")
+        throw VaultError(.unavailable, "Others are changing the same thing. Please try again.")
     }
+
+    /// Nil when the name is taken: then nothing was written.
+    func write(
+        _ type: RecordType, body: [String: JSONValue], uid: [UInt8], account: AccountID, vault: VaultUID, key: SecretKey,
+        keyVersion: UInt32, exactly generation: UInt64, freesRoom: Bool = false,
+        name: @Sendable (UInt64) -> BlobName
+    ) async throws -> WrittenRecord? {
+        let record = StateRecord(
+            type: type, generation: generation, createdMilliseconds: clock.now().milliseconds, account: account.digits,
+            vaultUID: vault.bytes, body: body)
+        let blob = try SealedBlob.seal(
+            plaintext: record.encode(),
+            preamble: BlobPreamble(kind: .record, uid: uid, index: keyVersion, number: generation),
+            account: account.digits, vaultUID: vault.bytes, key: key, random: random)
+        let id = try blobID(name(generation).text)
+        guard try await putUnlessTaken(id, ByteBuffer(bytes: blob), in: freesRoom ? reserve : cold) else { return nil }
+        return WrittenRecord(blob: id, generation: generation)
+    }
+
+    /// The names above `generation` that are taken, in order; of very many the newest thousand. One listing.
+    func recordNames(
+        above generation: UInt64, _ name: (UInt64) -> BlobName
+    ) async throws -> [WrittenRecord] {
+        let first = try blobID(name(generation).text)
+        // Names end with the generation in a fixed width.
+        let prefix = String(first.name.dropLast(Self.generationDigits))
+        var after = first
+        var names: [WrittenRecord] = []
+        while true {
+            let page = try await cold.list(prefix: prefix, after: after, limit: 1000)
+            for entry in page {
+                let digits = entry.id.name.dropFirst(prefix.count)
+                // What no record can say is nobody's name.
+                guard digits.utf8.count == Self.generationDigits, let number = UInt64(digits),
+                    number < Self.generationLimit
+                else { continue }
+                names.append(WrittenRecord(blob: entry.id, generation: number))
+            }
+            names.removeFirst(max(0, names.count - 1000))
+            guard page.count == 1000, let last = page.last else { return names }
+            after = last.id
+        }
+    }
+
+    private static let generationDigits = 20
+    /// Half of what the numbers of a document can say.
+    private static let generationLimit: UInt64 = 1 << 52
 
     private func putUnlessTaken(_ id: BlobID, _ bytes: ByteBuffer, in store: any BlobStore) async throws -> Bool {
         do throws(StorageError) {

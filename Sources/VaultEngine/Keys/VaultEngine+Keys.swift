@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Logging
 import Storage
 public import VaultModel
 
@@ -40,27 +41,52 @@ extension VaultEngine {
 
     /// Moves what hangs on older master versions to the newest. Idempotent.
     func rewrapEverything() async throws -> RotationReport {
+        let (report, failure) = try await rewrapAll()
+        if let failure { throw failure }
+        return report
+    }
+
+    /// The same; what fails is logged, keeps its older version, and keeps no other from being moved. The first failure comes back.
+    func rewrapAll() async throws -> (RotationReport, (any Error)?) {
+        var first: (any Error)?
+        func attempt(_ what: String, _ move: () async throws -> Void) async throws -> Bool {
+            do {
+                try await freeingRoom(move)
+                return true
+            } catch {
+                guard !Task.isCancelled else { throw error }
+                logger.error(
+                    "could not be moved to the newest master key", metadata: ["item": "\(what)", "error": "\(error)"])
+                if first == nil { first = error }
+                return false
+            }
+        }
         let current = keyring.currentMaster.version
         var rewrapped: UInt64 = 0
         try await forEachVault { vault in
             guard vault.keys.contains(where: { $0.masterVersion != current }) else { return }
-            try await updateVault(vault) { row in
-                row.keys = try row.keys.map { try keyring.rewrap($0, of: row) }
+            let isDone = try await attempt("\(vault.location.arn)") {
+                try await updateVault(vault) { row in
+                    row.keys = try row.keys.map { try keyring.rewrap($0, of: row) }
+                }
             }
-            rewrapped += UInt64(vault.keys.count)
+            if isDone { rewrapped += UInt64(vault.keys.count) }
         }
         var resealed: UInt64 = 0
         var after: AccountID?
         while true {
             let page = try await catalog.accounts(after: after, limit: 200)
             for account in page where account.masterVersion != current {
-                try await changeAccount(account.id) { _ in }
-                resealed += 1
+                if try await attempt("account \(account.id)", { try await changeAccount(account.id) { _ in } }) {
+                    resealed += 1
+                }
             }
             guard page.count == 200, let last = page.last else { break }
             after = last.id
         }
-        return RotationReport(newVersion: current, rewrappedVaultKeys: rewrapped, resealedAccounts: resealed)
+        return (
+            RotationReport(newVersion: current, rewrappedVaultKeys: rewrapped, resealedAccounts: resealed), first
+        )
     }
 
     /// Makes a new version of a vault's key for new archives; older ones stay for the archives that they seal. Durable on return.

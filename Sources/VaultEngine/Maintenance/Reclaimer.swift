@@ -47,9 +47,7 @@ struct Reclaimer: Sendable {
         let done = try await each(of: idle) { upload in
             guard let vault = try await engine.catalog.vault(upload.vault) else { return }
             // An older catalog, restored, may take a completed upload for an open one: what a manifest names is never given up.
-            let place = (vault.location.account.digits, vault.uid.bytes, upload.archive.bytes)
-            let manifests = BlobName.archivePrefix(account: place.0, vaultUID: place.1, archiveUID: place.2) + "manifest-"
-            guard try await engine.cold.list(prefix: manifests, after: nil, limit: 1).isEmpty else {
+            guard try await !engine.isCompletedElsewhere(upload, in: vault) else {
                 if kept.isFirst(upload.uid) {
                     engine.logger.error(
                         "an idle upload has a manifest that the catalog does not know; it is kept: was an older catalog restored?",

@@ -36,6 +36,7 @@ extension VaultEngine {
                 try await doom([record.blob], of: .cold)
                 throw Messages.vaultNotFound(location)
             }
+            openUploads.insert(uid)
             return id.text
         }
     }
@@ -48,6 +49,7 @@ extension VaultEngine {
         try await vaultErrors("storing a part") {
             let vault = try await activeVault(request.location)
             let upload = try await openUpload(request.uploadID, in: vault)
+            try await checkOpen(upload, in: vault)
             let index = try UploadLifeCycle(partBytes: upload.partBytes).index(of: request.range)
             let memory = try await budget.reserve(PartIntake.workingBytes(partBytes: request.range.count))
             defer { memory.release() }
@@ -135,6 +137,7 @@ extension VaultEngine {
                 try UploadLifeCycle(partBytes: upload.partBytes).verify(
                     parts.map { ($0.index, $0.length, $0.treeHash) }, size: size, treeHash: treeHash)
             }
+            try await checkOpen(upload, in: vault, orCompletedWith: parts)
             let description = try keyring.open(upload.sealed, as: UploadColumn.self, uid: upload.uid.bytes, of: vault).description
             do {
                 return try await commitArchive(
@@ -198,7 +201,7 @@ extension VaultEngine {
             switch upload.state {
             case .aborted: return
             case .completed: throw Messages.uploadNotFound(uploadID)
-            case .open: break
+            case .open: try await checkOpen(upload, in: vault)
             }
             guard try await freeingRoom({ try await abort(upload, in: vault) }) else { throw Messages.uploadNotFound(uploadID) }
         }

@@ -19,6 +19,11 @@ struct SettingsColumn: ColumnDocument, Equatable {
 }
 
 extension VaultSettings {
+    /// Byte by byte. Strings that differ only in their Unicode normalisation are equal in Swift and not in a policy.
+    func isIdentical(to other: VaultSettings) -> Bool {
+        JSONValue.object(members).canonicalBytes() == JSONValue.object(other.members).canonicalBytes()
+    }
+
     /// The members `tags`, `accessPolicy`, `lock` and `notifications`, null where there is nothing.
     var members: [String: JSONValue] {
         [
@@ -57,12 +62,15 @@ extension VaultSettings {
         }
         if let value = given("lock") {
             guard let id = value["id"]?.stringValue, let policy = value["policy"]?.stringValue,
-                let state = value["state"]?.stringValue.flatMap(VaultLock.State.init(rawValue:)), let created = value["created"]?.integerValue
+                let state = value["state"]?.stringValue.flatMap(VaultLock.State.init(rawValue:)),
+                let created = value["created"]?.integerValue
             else { return nil }
             lock = VaultLock(id: id, policy: policy, state: state, created: Timestamp(milliseconds: created))
         }
         if let value = given("notifications") {
-            guard let topic = value["topic"]?.stringValue.flatMap({ TopicARN($0) }), let names = value["events"]?.arrayValue else { return nil }
+            guard let topic = value["topic"]?.stringValue.flatMap({ TopicARN($0) }),
+                let names = value["events"]?.arrayValue
+            else { return nil }
             let events = names.compactMap { $0.stringValue.flatMap(VaultEvent.init(rawValue:)) }
             guard events.count == names.count, !events.isEmpty else { return nil }
             notifications = VaultNotifications(topic: topic, events: events)

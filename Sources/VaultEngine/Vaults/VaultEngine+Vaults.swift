@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import SealedArchive
 import Storage
 public import VaultModel
 
@@ -49,13 +50,42 @@ extension VaultEngine {
     /// Deletes an empty vault; succeeds when there is none. Durable on return.
     public func deleteVault(_ location: VaultLocation) async throws(VaultError) {
         try await vaultErrors("deleting a vault") {
+            try await adoptIfMissed(location)
             guard let vault = try await catalog.vault(at: location) else { return }
+            if vault.state == .active, try await isLocked(vault), try await holdsArchives(vault) {
+                throw VaultError(.invalidParameter, "Vault not empty or recently written to: \(location.arn)")
+            }
             switch try await freeingRoom({ try await catalog.beginVaultDeletion(vault.uid) }) {
             case .absent: return
             case .notEmpty:
                 throw VaultError(.invalidParameter, "Vault not empty or recently written to: \(location.arn)")
             case .deleting(let row): try await freeingRoom { try await finishDeletion(of: row) }
             }
+        }
+    }
+
+    private func isLocked(_ vault: VaultRow) async throws -> Bool {
+        guard let lock = try settings(of: vault).settings.lock else { return false }
+        return LockLifeCycle(stored: lock, at: try await clockKeeper.reading().now).lock != nil
+    }
+
+    /// Whether there are archives in the store, whatever the catalog counts: an older one, restored, does not know the newer archives.
+    private func holdsArchives(_ vault: VaultRow) async throws -> Bool {
+        let prefix = BlobName.vaultPrefix(account: vault.location.account.digits, vaultUID: vault.uid.bytes) + "archives/"
+        var after: BlobID?
+        // An archive's deletion record stands before its manifest.
+        var deleted: [UInt8]?
+        while true {
+            let page = try await cold.list(prefix: prefix, after: after, limit: 1000)
+            for entry in page {
+                switch BlobName(entry.id.name) {
+                case .deletion(_, _, let archive, _): deleted = archive
+                case .manifest(_, _, let archive, _) where archive != deleted: return true
+                default: break
+                }
+            }
+            guard page.count == 1000, let last = page.last else { return false }
+            after = last.id
         }
     }
 
