@@ -147,7 +147,7 @@ extension LockWorld {
             try await engine.completeVaultLock(place, lockID: id)
         }
         if isDone, !isRight || known.lock == nil { fail("a lock was completed with a wrong id") }
-        if !isDone, isRight, lockInForce(known) != nil { fail("the right id did not complete the lock") }
+        if !isDone, isRight, isHonest, lockInForce(known) != nil { fail("the right id did not complete the lock") }
         if isDone, known.lock?.isLocked == false {
             state.vaults[place]?.lock?.isLocked = true
             tally.lockedVaults += 1
