@@ -100,8 +100,14 @@ extension LockWorld {
         guard try await isLetIn(somebody(at: place), .deleteVault, place) else { return }
         let isGone = try await succeeds([.invalidParameter]) { try await engine.deleteVault(place) }
         guard let known = state.vaults[place] else { return }
-        if isGone != known.archives.isEmpty { fail("a vault with \(known.archives.count) archives: deleted \(isGone)") }
-        if isGone { state.vaults[place] = nil }
+        // A locked vault stays as long as archives are there that a restored catalog does not know.
+        let mayStay = tally.restores > 0 && (isHonest ? lockInForce(known) : known.lock) != nil
+        if isGone != known.archives.isEmpty, isGone || !mayStay {
+            fail("a vault with \(known.archives.count) archives: deleted \(isGone)")
+        }
+        guard isGone else { return }
+        if let lock = known.lock, lock.isLocked { goneLocks[known.uid] = lock }
+        state.vaults[place] = nil
     }
 
     private func setAccessPolicy(_ place: VaultLocation) async throws {
@@ -306,7 +312,11 @@ extension LockWorld {
         var restored = saved.state
         for (place, vault) in restored.vaults {
             // What archives there were is the catalog's; what was set on a vault that still exists is the records'.
-            guard let now = state.vaults[place], now.uid == vault.uid else { continue }
+            guard let now = state.vaults[place], now.uid == vault.uid else {
+                // Deleted since, and back again: a completed lock outlives that.
+                if let lock = goneLocks[vault.uid] { restored.vaults[place]?.lock = lock }
+                continue
+            }
             restored.vaults[place]?.access = now.access
             restored.vaults[place]?.lock = now.lock
             restored.vaults[place]?.tags = now.tags

@@ -68,6 +68,8 @@ final class LockWorld {
         var policies: [Principal: [Statement]] = [:]
     }
 
+    /// Completed locks of vaults that were deleted: an older catalog may bring the vault back, and its lock with it.
+    var goneLocks: [VaultUID: Lock] = [:]
     let vault: TestVault
     let isHonest: Bool
     let seed: UInt64
