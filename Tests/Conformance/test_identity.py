@@ -3,6 +3,7 @@
 
 import json
 import re
+import time
 
 import pytest
 
@@ -125,8 +126,14 @@ def test_every_denial_is_logged_with_its_reason(owner):
     position = owner.log_position()
     answer = wire.request("GET", "/-/vaults/films")
     assert answer.status == 403 and "Hidden" not in answer.message
-    records = [json.loads(line) for line in owner.log_lines(position)]
-    text = "\n".join(json.dumps(record) for record in records if "denied" in record["message"])
+    # The log is written beside the answer, not before it.
+    deadline = time.monotonic() + 20
+    while True:
+        records = [json.loads(line) for line in owner.log_lines(position)]
+        text = "\n".join(json.dumps(record) for record in records if "denied" in record["message"])
+        if text or time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
     assert "user/logged" in text and "DescribeVault" in text and "Hidden" in text, records
 
 
