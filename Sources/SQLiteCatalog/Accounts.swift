@@ -34,12 +34,7 @@ extension SQLiteCatalog {
                     ])
                 try AccountMembers.remove(of: account.id, in: database)
             } else {
-                try database.change(
-                    "INSERT INTO accounts (\(AccountRow.columns)) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    [
-                        account.id.digits, account.state.rawValue, account.created.sql, account.generation.sql(),
-                        account.masterVersion, account.settings?.keyVersion, account.settings?.bytes.sql,
-                    ])
+                try AccountRow.insert(account, in: database)
             }
             try members.insert(in: database)
         }
@@ -114,5 +109,14 @@ extension AccountRow {
         self.init(
             id: try row.parsed(AccountID.init), state: try row.word(), created: try row.timestamp(),
             generation: try row.count(), masterVersion: try row.small(), settings: try row.optionalSealed())
+    }
+
+    static func insert(_ account: AccountRow, in database: Database) throws {
+        try database.change(
+            "INSERT INTO accounts (\(AccountRow.columns)) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                account.id.digits, account.state.rawValue, account.created.sql, account.generation.sql(),
+                account.masterVersion, account.settings?.keyVersion, account.settings?.bytes.sql,
+            ])
     }
 }

@@ -121,8 +121,17 @@ extension ArchiveRow {
             "SELECT \(columns) FROM archives WHERE uid = ?", [uid.sql], from: "archives", ArchiveRow.init(reading:))
     }
 
-    /// In whatever state it is: a rebuild also brings back deleted archives that wait for their grace.
     static func insert(_ archive: ArchiveRow, in database: Database) throws {
+        try insertUncounted(archive, in: database)
+        try KeyReference.add(archive.vault, version: archive.keyVersion, in: database)
+        if archive.state == .stored {
+            try VaultRow.adjust(
+                archive.vault, archives: 1, bytes: archive.size.sql(), at: archive.created, in: database)
+        }
+    }
+
+    /// In whatever state it is: a rebuild also brings back deleted archives that wait for their grace. The caller counts.
+    static func insertUncounted(_ archive: ArchiveRow, damage: String? = nil, in database: Database) throws {
         let purgeAfter = archive.state == .deleted ? archive.purgeAfter ?? archive.deleted ?? archive.created : nil
         try database.change(
             """
@@ -135,10 +144,5 @@ extension ArchiveRow {
                 archive.sealed.bytes.sql,
                 archive.deleted?.sql, purgeAfter?.sql, purgeAfter?.sql,
             ])
-        try KeyReference.add(archive.vault, version: archive.keyVersion, in: database)
-        if archive.state == .stored {
-            try VaultRow.adjust(
-                archive.vault, archives: 1, bytes: archive.size.sql(), at: archive.created, in: database)
-        }
     }
 }

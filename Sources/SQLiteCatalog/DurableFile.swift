@@ -40,6 +40,36 @@ enum DurableFile {
         return stat(path, &status) == 0 ? Int64(status.st_size) : 0
     }
 
+    /// Unlinks; succeeds when there is no such name. The directory is not synced.
+    static func remove(_ path: String) throws(StorageError) {
+        guard unlink(path) == 0 || errno == ENOENT else { throw failure("unlink", path) }
+    }
+
+    /// Gives a file a second name, which must be free. The directory is not synced.
+    static func link(_ path: String, _ second: String) throws(StorageError) {
+        guard Self.linked(path, second) == 0 else {
+            if errno == EEXIST {
+                throw StorageError(.alreadyExists, "\(second) exists and is not overwritten: move it elsewhere")
+            }
+            throw failure("link", second)
+        }
+    }
+
+    static func exists(_ path: String) throws(StorageError) -> Bool {
+        var status = stat()
+        if stat(path, &status) == 0 { return true }
+        guard errno == ENOENT else { throw failure("stat", path) }
+        return false
+    }
+
+    private static func linked(_ path: String, _ second: String) -> Int32 {
+        #if canImport(Glibc)
+            Glibc.link(path, second)
+        #else
+            Darwin.link(path, second)
+        #endif
+    }
+
     /// Removes a file that was just created here and never became whole. Losing the error is right: the caller reports
     /// the first one, and a leftover file does no harm but to the next attempt under the same name, which says so.
     static func abandon(_ path: String) { unlink(path) }

@@ -27,12 +27,7 @@ extension SQLiteCatalog {
                 }
                 if loser == part { return .superseded }
             }
-            try database.change(
-                "INSERT OR REPLACE INTO parts (\(PartRow.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    part.upload.sql, part.index, part.number.sql(), part.length.sql(), part.blob, part.blobBytes.sql(),
-                    part.sealed.keyVersion, part.sealed.bytes.sql,
-                ])
+            try PartRow.insert(part, in: database)
             try database.change(
                 "UPDATE uploads SET revision = revision + 1, last_activity = max(last_activity, ?) WHERE uid = ?",
                 [now.sql, part.upload.sql])
@@ -55,6 +50,16 @@ extension PartRow {
             upload: try row.uid(), index: try row.small(), number: try row.count(), length: try row.count(),
             blob: try row.text(),
             blobBytes: try row.count(), sealed: try row.sealed())
+    }
+
+    /// In place of an older write, if there is one.
+    static func insert(_ part: PartRow, in database: Database) throws {
+        try database.change(
+            "INSERT OR REPLACE INTO parts (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                part.upload.sql, part.index, part.number.sql(), part.length.sql(), part.blob, part.blobBytes.sql(),
+                part.sealed.keyVersion, part.sealed.bytes.sql,
+            ])
     }
 
     static func find(_ upload: UploadUID, _ index: UInt32, in database: Database) throws -> PartRow? {

@@ -52,28 +52,32 @@ extension SQLiteCatalog {
     /// Vaults that are not deleted; queued jobs include those that are being worked on. Walks the vaults and some
     /// narrow indexes: ask a few times a minute, not per request.
     public func totals() async throws(StorageError) -> CatalogTotals {
-        try await read { database in
-            let totals = try database.one(
-                """
-                SELECT (SELECT count(*) FROM vaults WHERE state != 'deleted'),
-                    (SELECT coalesce(sum(archive_count), 0) FROM vaults),
-                    (SELECT coalesce(sum(total_bytes), 0) FROM vaults),
-                    (SELECT count(*) FROM uploads WHERE state = 'open'),
-                    (SELECT count(*) FROM jobs WHERE state = 'queued')
-                        + (SELECT count(*) FROM jobs WHERE state = 'leased'),
-                    (SELECT count(*) FROM doomed),
-                    (SELECT count(*) FROM outbox WHERE state = 'waiting'),
-                    (SELECT count(*) FROM outbox WHERE state = 'dead')
-                """, from: "vaults"
-            ) { row in
-                CatalogTotals(
-                    vaults: try row.count(), archives: try row.count(), bytes: try row.count(),
-                    openUploads: try row.count(),
-                    queuedJobs: try row.count(), doomedBlobs: try row.count(), waitingMessages: try row.count(),
-                    deadMessages: try row.count())
-            }
-            guard let totals else { throw StorageError(.integrity, "the catalog answered without a row") }
-            return totals
+        try await read { database in try CatalogTotals.read(database) }
+    }
+}
+
+extension CatalogTotals {
+    static func read(_ database: Database) throws -> CatalogTotals {
+        let totals = try database.one(
+            """
+            SELECT (SELECT count(*) FROM vaults WHERE state != 'deleted'),
+                (SELECT coalesce(sum(archive_count), 0) FROM vaults),
+                (SELECT coalesce(sum(total_bytes), 0) FROM vaults),
+                (SELECT count(*) FROM uploads WHERE state = 'open'),
+                (SELECT count(*) FROM jobs WHERE state = 'queued')
+                    + (SELECT count(*) FROM jobs WHERE state = 'leased'),
+                (SELECT count(*) FROM doomed),
+                (SELECT count(*) FROM outbox WHERE state = 'waiting'),
+                (SELECT count(*) FROM outbox WHERE state = 'dead')
+            """, from: "vaults"
+        ) { row in
+            CatalogTotals(
+                vaults: try row.count(), archives: try row.count(), bytes: try row.count(),
+                openUploads: try row.count(),
+                queuedJobs: try row.count(), doomedBlobs: try row.count(), waitingMessages: try row.count(),
+                deadMessages: try row.count())
         }
+        guard let totals else { throw StorageError(.integrity, "the catalog answered without a row") }
+        return totals
     }
 }

@@ -9,15 +9,7 @@ extension SQLiteCatalog {
     public func insertUpload(_ upload: UploadRow) async throws(StorageError) -> Bool {
         try await write { database in
             guard try VaultRow.state(upload.vault, in: database) == .active else { return false }
-            try database.change(
-                "INSERT INTO uploads (\(UploadRow.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    upload.uid.sql, upload.id, upload.vault.sql, upload.archive.sql, upload.archiveID,
-                    upload.state.rawValue,
-                    upload.created.sql, upload.lastActivity.sql, upload.partBytes.sql(), upload.generation.sql(),
-                    upload.keyVersion,
-                    upload.revision.sql(), upload.wrappedDataKey.sql, upload.sealed.keyVersion, upload.sealed.bytes.sql,
-                ])
+            try UploadRow.insert(upload, in: database)
             if upload.state == .open { try KeyReference.add(upload.vault, version: upload.keyVersion, in: database) }
             return true
         }
@@ -94,6 +86,18 @@ extension UploadRow {
             generation: try row.count(), keyVersion: try row.small(), revision: try row.count(),
             wrappedDataKey: try row.bytes(),
             sealed: try row.sealed())
+    }
+
+    /// Not counted as a reference to its key version.
+    static func insert(_ upload: UploadRow, in database: Database) throws {
+        try database.change(
+            "INSERT INTO uploads (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                upload.uid.sql, upload.id, upload.vault.sql, upload.archive.sql, upload.archiveID, upload.state.rawValue,
+                upload.created.sql, upload.lastActivity.sql, upload.partBytes.sql(), upload.generation.sql(),
+                upload.keyVersion, upload.revision.sql(), upload.wrappedDataKey.sql, upload.sealed.keyVersion,
+                upload.sealed.bytes.sql,
+            ])
     }
 
     static func find(_ uid: UploadUID, in database: Database) throws -> UploadRow? {

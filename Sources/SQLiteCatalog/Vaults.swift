@@ -15,15 +15,7 @@ extension SQLiteCatalog {
                 "SELECT count(*) FROM vaults WHERE account = ? AND region = ? AND state != 'deleted'",
                 [account, region], from: "vaults")
             guard (count ?? 0) < Int64(limit) else { return .limitExceeded }
-            try database.change(
-                """
-                INSERT INTO vaults (\(VaultRow.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL)
-                """,
-                [
-                    vault.uid.sql, account, region, vault.location.name.text, vault.state.rawValue, vault.created.sql,
-                    vault.generation.sql(), vault.compression, vault.settings?.keyVersion, vault.settings?.bytes.sql,
-                ])
-            try VaultRow.insertKeys(vault.keys, of: vault.uid, in: database)
+            try VaultRow.insert(vault, in: database)
             return .created
         }
     }
@@ -143,6 +135,20 @@ extension VaultRow {
             }
             return vault
         }
+    }
+
+    /// With its keys and without counts.
+    static func insert(_ vault: VaultRow, in database: Database) throws {
+        try database.change(
+            """
+            INSERT INTO vaults (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL)
+            """,
+            [
+                vault.uid.sql, vault.location.account.digits, vault.location.region.code, vault.location.name.text,
+                vault.state.rawValue, vault.created.sql, vault.generation.sql(), vault.compression,
+                vault.settings?.keyVersion, vault.settings?.bytes.sql,
+            ])
+        try insertKeys(vault.keys, of: vault.uid, in: database)
     }
 
     static func insertKeys(_ keys: [VaultKeyWrap], of vault: VaultUID, in database: Database) throws {
