@@ -46,6 +46,10 @@ public enum LibcryptoVersion {
             throw .missingAlgorithm("AES-256-GCM")
         }
         unsafe EVP_CIPHER_free(cipher)
+        for name in ["ED25519", "X25519"] {
+            guard let context = unsafe EVP_PKEY_CTX_new_from_name(nil, name, nil) else { throw .missingAlgorithm(name) }
+            unsafe EVP_PKEY_CTX_free(context)
+        }
         return version
     }
 }

@@ -41,6 +41,11 @@ public struct KeyDirectory: KeyFileStore {
         try await disk.replace(location, with: bytes)
     }
 
+    public func remove(_ name: String) async throws(StorageError) {
+        try await disk.remove(try location(of: name))
+        try await disk.syncDirectory(path)
+    }
+
     /// `.alreadyExists` when there is anything at `path`. A copy that fails half-way leaves what it has written.
     public func copyAll(to path: String) async throws(StorageError) -> Int {
         let trimmed = String(path.prefix(upTo: path.lastIndex { $0 != "/" }.map(path.index(after:)) ?? path.startIndex))

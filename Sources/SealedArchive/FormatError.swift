@@ -27,6 +27,8 @@ public enum FormatError: Error, Hashable, Sendable, CustomStringConvertible {
     case limitExceeded(String)
     /// An opened and inflated frame does not have its leaf hash.
     case wrongLeafHash(frame: Int)
+    /// A statement's signature is not that of the key it names.
+    case wrongSignature
 
     public var description: String {
         switch self {
@@ -41,6 +43,7 @@ public enum FormatError: Error, Hashable, Sendable, CustomStringConvertible {
         case .malformed(let what): "malformed: \(what); restore it from another copy"
         case .limitExceeded(let what): "limit of the format exceeded: \(what)"
         case .wrongLeafHash(let frame): "frame \(frame) does not have its leaf hash; restore the part from another copy"
+        case .wrongSignature: "the signature does not fit: the statement was changed, or is not of the key that it names"
         }
     }
 

@@ -3,7 +3,7 @@
 public import CanonicalJSON
 public import Cryptography
 
-/// One version of the master, identifier or recovery key, wrapped in two slots or more; a file of `keys/`.
+/// One version of the master, identifier, signing, audit or recovery key, wrapped in two slots or more; a file of `keys/`.
 /// Docs/Formats/Keyring-v1.md §2.
 public struct KeyFile: Hashable, Sendable {
     /// Which key a file holds.
@@ -12,6 +12,10 @@ public struct KeyFile: Hashable, Sendable {
         case master
         /// The key that authenticates identifiers.
         case identifier
+        /// The seed of the Ed25519 key that signs statements.
+        case signing
+        /// The key of the audit log.
+        case audit
         /// The recovery key itself: whoever holds the operating root key must be able to add a recovery slot to the
         /// next master version without asking for the printed text.
         case recovery
@@ -58,6 +62,8 @@ public struct KeyFile: Hashable, Sendable {
         switch purpose {
         case .master: .masterKey(version: keyVersion)
         case .identifier: .identifierKey(version: keyVersion)
+        case .signing: .signingKey(version: keyVersion)
+        case .audit: .auditKey(version: keyVersion)
         case .recovery: .recoveryKey(version: keyVersion)
         }
     }

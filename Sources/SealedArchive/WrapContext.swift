@@ -30,6 +30,12 @@ public struct WrapContext: Hashable, Sendable {
         WrapContext("identifier-key", versionBytes(version))
     }
 
+    /// A version of the signing key's seed under a root key.
+    public static func signingKey(version: UInt32) -> WrapContext { WrapContext("signing-key", versionBytes(version)) }
+
+    /// A version of the audit log's key under a root key.
+    public static func auditKey(version: UInt32) -> WrapContext { WrapContext("audit-key", versionBytes(version)) }
+
     /// The recovery key under a root key.
     public static func recoveryKey(version: UInt32) -> WrapContext {
         WrapContext("recovery-key", versionBytes(version))

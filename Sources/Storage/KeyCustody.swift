@@ -23,6 +23,8 @@ public protocol KeyFileStore: Sendable {
     func read(_ name: String) async throws(StorageError) -> [UInt8]
     /// Creates or atomically replaces the file; durable on return.
     func replace(_ name: String, with bytes: [UInt8]) async throws(StorageError)
+    /// Removes the file; succeeds when there is none. Its name is gone durably on return; copies elsewhere are not its business.
+    func remove(_ name: String) async throws(StorageError)
     /// Copies every key file into the directory `path`, which must not exist yet. Durable on return; returns how many.
     func copyAll(to path: String) async throws(StorageError) -> Int
 }

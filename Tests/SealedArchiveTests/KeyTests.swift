@@ -17,6 +17,8 @@ import Testing
         return switch purpose {
         case "master-key": .masterKey(version: version)
         case "identifier-key": .identifierKey(version: version)
+        case "signing-key": .signingKey(version: version)
+        case "audit-key": .auditKey(version: version)
         case "recovery-key": .recoveryKey(version: version)
         case "vault-key": .vaultKey(account: account, vaultUID: vault, version: version)
         case "data-key": .dataKey(account: account, vaultUID: vault, archiveUID: file.hex("archive"))
@@ -25,7 +27,7 @@ import Testing
     }
 
     @Test func wrapsAreTheVectorsBytes() throws {
-        #expect(file.list("wraps").count == 6)
+        #expect(file.list("wraps").count == 8)
         for vector in file.list("wraps") {
             let context = context(vector.text("purpose"))
             #expect(context.bytes == vector.hex("context"))
@@ -50,7 +52,7 @@ import Testing
     }
 
     @Test func keyFilesOpenWithEitherRootKeyAndComeBackByteForByte() throws {
-        #expect(file.list("files").count == 3)
+        #expect(file.list("files").count == 5)
         for vector in file.list("files") {
             let bytes = Array(vector.text("document").utf8)
             let keyFile = try KeyFile(decoding: bytes)

@@ -97,6 +97,7 @@ func failureClass(_ error: FormatError) -> String {
     case .malformed: "malformed"
     case .limitExceeded: "limitExceeded"
     case .wrongLeafHash: "wrongLeafHash"
+    case .wrongSignature: "wrongSignature"
     case .seal(let error): failureClass(error)
     }
 }

@@ -15,9 +15,11 @@ import pathlib
 import struct
 
 import lz4.block
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA512
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "Vectors"
 CHUNK, MIB = 16384, 1 << 20
@@ -436,7 +438,8 @@ def keys():
     root, recovery = named("root key"), named("recovery key")
     version = struct.pack(">I", 1)
     files = []
-    for purpose, key in [("master", named("master key")), ("identifier", named("identifier key")), ("recovery", recovery)]:
+    for purpose, key in [("master", named("master key")), ("identifier", named("identifier key")), ("signing", named("signing seed")),
+                         ("audit", named("audit key")), ("recovery", recovery)]:
         context = wrap_context(purpose + "-key", version)
         slots = [{"custody": custody, "reference": reference(holder).hex(),
                   "wrapped": base64.b64encode(wrap(key, holder, context, purpose + custody)).decode()}
@@ -456,6 +459,7 @@ def keys():
     contexts = {
         "master-key": wrap_context("master-key", struct.pack(">I", 3)), "identifier-key": wrap_context("identifier-key", struct.pack(">I", 3)),
         "recovery-key": wrap_context("recovery-key", struct.pack(">I", 3)),
+        "signing-key": wrap_context("signing-key", struct.pack(">I", 3)), "audit-key": wrap_context("audit-key", struct.pack(">I", 3)),
         "vault-key": wrap_context("vault-key", account + VAULT + struct.pack(">I", 3)),
         "data-key": wrap_context("data-key", account + VAULT + ARCHIVE), "job-key": wrap_context("job-key", account + VAULT + OTHER)}
     wraps = [{"purpose": purpose, "context": context.hex(), "under": named("wrapping key").hex(), "key": named("wrapped key").hex(),
@@ -555,6 +559,76 @@ def sessions():
             {"name": "a member too many", "token": token(root | {"admin": True}, "member")}]})
 
 
+# --- curves.json, statements.json ----------------------------------------------------------------------------------------
+
+def curves():
+    """RFC 8032 section 7.1, RFC 7748 sections 5.2 and 6.1, and HKDF with Extract, computed by another library than the service's."""
+    messages = [b"", b"\x72", b"\xaf\x82", named("message", 1023)]
+    seeds = ["9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+             "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7", named("seed").hex()]
+    signatures = []
+    for seed, message in zip(seeds, messages):
+        key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed))
+        signatures.append({"seed": seed, "publicKey": key.public_key().public_bytes_raw().hex(), "message": message.hex(),
+                           "signature": key.sign(message).hex()})
+    # The figures printed in RFC 8032, so that this script cannot agree with itself alone.
+    assert signatures[0]["publicKey"] == "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+    assert signatures[1]["signature"].startswith("92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da")
+    assert signatures[2]["signature"].startswith("6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac")
+    agreements = []
+    for own, peer in [("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a", "5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb"),
+                      (named("own").hex(), named("peer").hex())]:
+        own, peer = (X25519PrivateKey.from_private_bytes(bytes.fromhex(text)) for text in (own, peer))
+        agreements.append({"secret": own.private_bytes_raw().hex(), "publicKey": own.public_key().public_bytes_raw().hex(),
+                           "peerSecret": peer.private_bytes_raw().hex(), "peer": peer.public_key().public_bytes_raw().hex(),
+                           "shared": own.exchange(peer.public_key()).hex()})
+    assert agreements[0]["publicKey"] == "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"
+    assert agreements[0]["shared"] == "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"
+    derivations = [{"secret": named("input").hex(), "salt": salt.hex(), "info": info.hex(),
+                    "extracted": hmac.new(salt, named("input"), hashlib.sha512).hexdigest(),
+                    "key": HKDF(SHA512(), 32, salt, info).derive(named("input")).hex()}
+                   for salt, info in [(b"", b""), (named("salt"), b"coldvault"), (named("long salt", 200), b"x" * 80)]]
+    write("curves.json", {
+        "note": "RFC 8032 section 7.1 (the first three), RFC 7748 section 6.1 (the first), RFC 5869 with SHA-512.", "ed25519": signatures,
+        "x25519": agreements, "x25519Unusable": ["00" * 32, "01" + "00" * 31, "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"],
+        "hkdf": derivations})
+
+
+def statements():
+    """Docs/Formats/Statement-v1.md."""
+    key, other = (Ed25519PrivateKey.from_private_bytes(named(label)) for label in ("signing seed", "other seed"))
+    public, stranger = (pair.public_key().public_bytes_raw().hex() for pair in (key, other))
+
+    def sign(document, pair=key, label=b"coldvault/statement/v1\0"):
+        return document | {"signature": base64.b64encode(pair.sign(label + canonical(document))).decode()}
+
+    base = {"format": "coldvault-statement", "version": 1, "critical": [], "type": "certificate", "created": 1700000000000,
+            "service": public, "body": {"scope": "vault", "keyVersion": 3, "blobsNaming": 0, "vaultName": "Häuser"}}
+    good = sign(base)
+    raw = canonical(good).decode()
+    body = base["body"]
+    unsigned = {k: v for k, v in good.items() if k != "signature"}
+    fails = [
+        ("a changed body", "wrongSignature", canonical(good | {"body": body | {"keyVersion": 4}})),
+        ("a changed type", "wrongSignature", canonical(good | {"type": "receipt"})), ("a changed time", "wrongSignature", canonical(good | {"created": 1})),
+        ("a member added", "wrongSignature", canonical(good | {"note": "x"})), ("a signature of another key", "wrongSignature", canonical(sign(base, other))),
+        ("a key that did not sign", "wrongSignature", canonical(good | {"service": stranger})),
+        ("signed without the label", "wrongSignature", canonical(sign(base, label=b""))),
+        ("a signature of 63 bytes", "wrongSignature", canonical(good | {"signature": base64.b64encode(base64.b64decode(good["signature"])[:63]).decode()})),
+        ("no signature", "malformed", canonical(unsigned)), ("a type with a space", "malformed", canonical(sign(base | {"type": "a b"}))),
+        ("a short public key", "malformed", canonical(sign(base | {"service": public[2:]}))),
+        ("newer version", "newerVersion", canonical(sign(base | {"version": 2}))),
+        ("unknown critical member", "unknownCritical", canonical(sign(base | {"critical": ["quorum"]}))),
+        ("another format", "malformed", canonical(sign(base | {"format": "coldvault-manifest"}))),
+        ("not canonical", "malformed", json.dumps(good, ensure_ascii=False).encode()), ("no JSON", "malformed", b"a statement"), ("empty", "malformed", b"")]
+    write("statements.json", {
+        "note": "Docs/Formats/Statement-v1.md. mustFail: decoding fails with this class. The stranger signs well, and is not the service.",
+        "seed": named("signing seed").hex(), "publicKey": public, "otherPublicKey": stranger, "statement": raw,
+        "withUnknownMembers": canonical(sign(base | {"type": "something-new", "note": {"a": [1, 2]}})).decode(),
+        "ofAStranger": canonical(sign(base | {"service": stranger}, other)).decode(),
+        "mustFail": [{"name": name, "error": error, "document": text.decode()} for name, error, text in fails]})
+
+
 if __name__ == "__main__":
     OUT.mkdir(exist_ok=True)
     seal_vectors()
@@ -563,3 +637,5 @@ if __name__ == "__main__":
     documents()
     keys()
     sessions()
+    curves()
+    statements()

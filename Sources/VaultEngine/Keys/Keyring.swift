@@ -6,7 +6,7 @@ public import Storage
 import Synchronization
 public import VaultModel
 
-/// The keys in memory: master key versions, the identifier key, and vault keys unwrapped on demand.
+/// The keys in memory: master key versions, the identifier key, signing and audit keys, and vault keys unwrapped on demand.
 ///
 /// Invariants:
 ///  1. A key that anything durable was sealed under has its own key file, durable before that.
@@ -39,16 +39,20 @@ public final class Keyring: Sendable {
     private static let maxCachedVaultKeys = 4096
 
     let identifiers: IdentifierCodec
+    let signing: SigningKeys
+    let audit: AuditKeys
     private let files: any KeyFileStore
     private let custodies: [any KeyCustody]
     private let random: any RandomByteSource
     private let state: Mutex<State>
 
     private init(
-        masters: [UInt32: MasterKey], current: MasterKey, identifierKey: SecretKey, files: any KeyFileStore,
-        custodies: [any KeyCustody], random: any RandomByteSource
+        masters: [UInt32: MasterKey], current: MasterKey, identifierKey: SecretKey, signing: SigningKeys, audit: AuditKeys,
+        files: any KeyFileStore, custodies: [any KeyCustody], random: any RandomByteSource
     ) {
         identifiers = IdentifierCodec(key: identifierKey)
+        self.signing = signing
+        self.audit = audit
         self.files = files
         self.custodies = custodies
         self.random = random
@@ -58,23 +62,30 @@ public final class Keyring: Sendable {
     // MARK: Opening and creating
 
     /// Opens the keyring with whichever of `custodies` fits. To add master versions later, custodies for every slot kind are needed; the
-    /// recovery slot's is itself opened from the key file `recovery-000001`.
+    /// recovery slot's is itself opened from the key file `recovery-000001`. Every file must open, or nothing does and nothing is written.
+    /// - Parameter now: makes the signing and the audit key of a directory that was created before there were any, durable on return; nil
+    ///   writes nothing, and what needs such a key fails.
     public static func open(
-        files: any KeyFileStore, root: any KeyCustody, random: any RandomByteSource,
+        files: any KeyFileStore, root: any KeyCustody, random: any RandomByteSource, creatingMissing now: Timestamp? = nil,
         recoveryCustody: (SecretKey) -> any KeyCustody
     ) async throws(VaultError) -> Keyring {
         do {
             var masters: [UInt32: MasterKey] = [:]
             var identifier: SecretKey?
             var recovery: SecretKey?
+            var seeds: [UInt32: ServiceKey] = [:]
+            var auditKeys: [UInt32: ServiceKey] = [:]
             for name in try await files.list() where name.hasSuffix(".json") {
                 let (file, key) = try await KeyringFiles.read(name, from: files, with: root)
+                let created = Timestamp(milliseconds: file.createdMilliseconds)
                 switch file.purpose {
                 case .master:
                     masters[file.keyVersion] = MasterKey(
-                        version: file.keyVersion, created: Timestamp(milliseconds: file.createdMilliseconds), key: key,
+                        version: file.keyVersion, created: created, key: key,
                         slots: file.slots.map { "\($0.custody):\(KeyringFiles.hex($0.reference))" })
                 case .identifier: identifier = key
+                case .signing: seeds[file.keyVersion] = ServiceKey(version: file.keyVersion, created: created, key: key)
+                case .audit: auditKeys[file.keyVersion] = ServiceKey(version: file.keyVersion, created: created, key: key)
                 case .recovery: recovery = key
                 }
             }
@@ -82,15 +93,28 @@ public final class Keyring: Sendable {
                 throw VaultError(
                     .integrity, "The keyring is incomplete: keys/ must hold a master, an identifier and a recovery key file. Restore keys/.")
             }
+            let custodies = [root, recoveryCustody(recovery)]
+            if let now {
+                func made(_ purpose: KeyFile.Purpose) async throws -> ServiceKey {
+                    let key = SecretKey(random: random)
+                    try await KeyringFiles.write(
+                        key, purpose: purpose, version: 1, created: now, custodies: custodies, to: files)
+                    return ServiceKey(version: 1, created: now, key: key)
+                }
+                if seeds.isEmpty { seeds[1] = try await made(.signing) }
+                if auditKeys.isEmpty { auditKeys[1] = try await made(.audit) }
+            }
             return Keyring(
-                masters: masters, current: current, identifierKey: identifier, files: files,
-                custodies: [root, recoveryCustody(recovery)], random: random)
+                masters: masters, current: current, identifierKey: identifier,
+                signing: try SigningKeys(seeds.values.sorted { $0.version < $1.version }),
+                audit: AuditKeys(auditKeys.values.sorted { $0.version < $1.version }), files: files,
+                custodies: custodies, random: random)
         } catch {
             throw KeyringFiles.explain(error)
         }
     }
 
-    /// Writes the first key files: recovery, identifier, master version 1. Then opens what it wrote through each slot.
+    /// Writes the first key files: recovery, identifier, signing, audit, master version 1. Then opens what it wrote through each slot.
     public static func create(
         files: any KeyFileStore, root: any KeyCustody, recovery: any KeyCustody, recoveryKey: SecretKey, now: Timestamp,
         random: any RandomByteSource
@@ -101,7 +125,7 @@ public final class Keyring: Sendable {
             }
             try await KeyringFiles.write(
                 recoveryKey, purpose: .recovery, version: 1, created: now, custodies: [root, recovery], to: files)
-            for purpose in [KeyFile.Purpose.identifier, .master] {
+            for purpose in [KeyFile.Purpose.identifier, .signing, .audit, .master] {
                 let key = SecretKey(random: random)
                 try await KeyringFiles.write(key, purpose: purpose, version: 1, created: now, custodies: [root, recovery], to: files)
                 let file = try KeyFile(decoding: try await files.read(KeyFile.fileName(purpose: purpose, keyVersion: 1)))

@@ -5,6 +5,9 @@ import Storage
 public import VaultModel
 
 extension VaultEngine {
+    /// The public key that verifies the service's statements: 32 bytes.
+    public var signingPublicKey: [UInt8] { keyring.signingPublicKey }
+
     /// Master and vault key versions with exact reference counts.
     public func listKeys() async throws(VaultError) -> KeyListing {
         try await vaultErrors("listing keys") {

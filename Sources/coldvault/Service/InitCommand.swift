@@ -58,6 +58,8 @@ struct InitCommand: AsyncParsableCommand {
     private struct Result {
         let key: NewAccessKey
         let recoveryKey: String
+        /// Verifies the service's statements; hex.
+        let signingPublicKey: String
     }
 
     private func create(on pool: BlockingPool) async throws -> Result {
@@ -90,9 +92,10 @@ struct InitCommand: AsyncParsableCommand {
             directory, rootKeyFile: rootKeyFile, configuration: EngineConfiguration(), reserveBytes: 0, lock: lock, pool: pool,
             logger: Logger(label: "coldvault.init") { _ in SwiftLogNoOpLogHandler() })
         let key = try await vault.engine.createAccount(accountID.flatMap { AccountID($0) })
+        let publicKey = Hex.encode(vault.engine.signingPublicKey)
         try await directory.writeFacts(DataDirectory.Facts(region: region))
         await vault.close()
-        return Result(key: key, recoveryKey: recoveryText)
+        return Result(key: key, recoveryKey: recoveryText, signingPublicKey: publicKey)
     }
 
     private func rootKey(_ file: RootKeyFile, random: SystemRandomBytes) async throws -> SecretKey {
@@ -110,7 +113,7 @@ struct InitCommand: AsyncParsableCommand {
             let document: JSONValue = [
                 "accountId": .string(result.key.account.digits), "accessKeyId": .string(result.key.accessKeyID),
                 "secretAccessKey": .string(result.key.secretAccessKey), "region": .string(region),
-                "recoveryKey": .string(result.recoveryKey),
+                "recoveryKey": .string(result.recoveryKey), "signingPublicKey": .string(result.signingPublicKey),
             ]
             try StandardOutput.write(document.canonicalBytes() + [0x0A])
         case .table:
@@ -123,9 +126,11 @@ struct InitCommand: AsyncParsableCommand {
                       secret access key  \(result.key.secretAccessKey)
                       region             \(region)
                       recovery key       \(result.recoveryKey)
+                      signing key        \(result.signingPublicKey) (public)
 
                     The secret access key and the recovery key are not shown again. Write the recovery key down on paper: together with the
-                    directory it opens everything, also when \(rootKeyFile) is lost.
+                    directory it opens everything, also when \(rootKeyFile) is lost. The public signing key verifies the certificates, receipts
+                    and reports of this service; keep a copy elsewhere.
 
                     Next: coldvault serve --data-dir \(dataDir) --root-key-file \(rootKeyFile) --listen 127.0.0.1:8080
                     """)

@@ -34,7 +34,7 @@ struct OpenedVault: Sendable {
         let loaded = try await directory.rootKeyFile(rootKeyFile).load()
         if let warning = loaded.warning { logger.warning("\(warning)") }
         let keyring = try await Keyring.open(
-            files: directory.keyFiles(), root: FileKeyCustody(rootKey: loaded.key, random: random), random: random,
+            files: directory.keyFiles(), root: FileKeyCustody(rootKey: loaded.key, random: random), random: random, creatingMissing: clock.now(),
             recoveryCustody: { RecoveryKeyCustody(recoveryKey: $0, random: random) })
         let spaceReserve = PreallocatedReserve(
             path: directory.reservePath, bytes: min(reserveBytes, Self.maxReserveFileBytes), margin: reserveBytes, pool: pool)

@@ -37,6 +37,7 @@ final class MemoryKeyFiles: KeyFileStore {
         await hook?()
         files.withLock { $0[name] = bytes }
     }
+    func remove(_ name: String) async throws(StorageError) { _ = files.withLock { $0.removeValue(forKey: name) } }
     func copyAll(to path: String) async throws(StorageError) -> Int { files.withLock { $0.count } }
 }
 
