@@ -117,7 +117,7 @@ enum Pages {
         WHERE vault = ? AND state = 'deleted' AND purgeable_at > purge_after
         """
     static let expiredJobs = """
-        SELECT uid, staged FROM jobs WHERE expires <= ? ORDER BY expires, uid LIMIT ?
+        SELECT uid, staged, vault, sealed_version FROM jobs WHERE expires <= ? ORDER BY expires, uid LIMIT ?
         """
     static let stagedRange = """
         SELECT \(StagedRow.columns) FROM staged WHERE archive = ? AND range_first = ? AND range_last = ?

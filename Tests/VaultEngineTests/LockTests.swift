@@ -3,6 +3,7 @@
 import Logging
 import SQLiteCatalog
 import Storage
+import StorageLaws
 import Testing
 import VaultModel
 

@@ -4,6 +4,7 @@ import Logging
 import Messaging
 import SQLiteCatalog
 import Storage
+import StorageLaws
 import Testing
 import VaultModel
 

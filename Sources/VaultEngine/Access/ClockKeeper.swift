@@ -61,7 +61,7 @@ final class ClockKeeper: Sendable {
     func confirm() async throws -> ClockStatus {
         _ = try await current()
         let (wall, monotonic) = (clock.now(), clock.monotonic())
-        try await catalog.setFact(Self.fact, String(wall.milliseconds))
+        try await catalog.setFact(Self.fact, String(wall.milliseconds), audit: .none)
         state.withLock { state in
             state.guarding?.confirm(wall: wall, monotonic: monotonic)
             state.wasAhead = false
@@ -98,7 +98,7 @@ final class ClockKeeper: Sendable {
                     "the clock runs ahead of the time that has passed: deletions in locked vaults wait until an operator confirms the clock",
                     metadata: ["now": "\(wall.iso8601Seconds)"])
             }
-            if let time { try await catalog.setFact(Self.fact, String(time.milliseconds)) }
+            if let time { try await catalog.setFact(Self.fact, String(time.milliseconds), audit: .none) }
         } catch {
             logger.warning(
                 "the highest time could not be stored; it will be tried again", metadata: ["error": "\(error)"])
@@ -116,7 +116,7 @@ final class ClockKeeper: Sendable {
             stored = nil
         }
         let (wall, monotonic) = (clock.now(), clock.monotonic())
-        if stored == nil { try await catalog.setFact(Self.fact, String(wall.milliseconds)) }
+        if stored == nil { try await catalog.setFact(Self.fact, String(wall.milliseconds), audit: .none) }
         return state.withLock { state in
             if let known = state.guarding { return known }
             let fresh = ClockGuard(stored: stored, wall: wall, monotonic: monotonic)

@@ -59,7 +59,7 @@ extension VaultEngine {
                 account, from: max(stored.generation, passed) + 1)
             do {
                 let (row, members) = try seal(account, generation: record.generation)
-                try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation)
+                try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation, audit: .none)
             } catch let error as StorageError where error.code == .conflict {
                 lost.append(record)
                 continue
@@ -86,7 +86,7 @@ extension VaultEngine {
                 let account = try open(stored, try await catalog.members(of: id))
                 let record = try await writeAccountRecord(account, from: highest + 1)
                 let (row, members) = try seal(account, generation: record.generation)
-                try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation)
+                try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation, audit: .none)
                 try await doomReplaced(accountRecordOf: stored)
             }
             try await doom(lost.map(\.blob), of: .cold)

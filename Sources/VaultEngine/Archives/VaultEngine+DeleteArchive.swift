@@ -44,7 +44,7 @@ extension VaultEngine {
             let outcome: ArchiveDeletion
             do {
                 outcome = try await catalog.deleteArchive(
-                    archive.uid, at: now, purgeAfter: purgeAfter, vaultGeneration: vault.generation)
+                    archive.uid, at: now, purgeAfter: purgeAfter, vaultGeneration: vault.generation, audit: .none)
             } catch {
                 // The archive is still there: a record that says otherwise must not stay.
                 try await doomUnlessUnknown([record.blob], after: error)

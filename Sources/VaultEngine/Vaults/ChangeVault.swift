@@ -60,7 +60,7 @@ extension VaultEngine {
             }
             next.generation = record.generation
             do {
-                try await catalog.updateVault(next, expectedGeneration: stored.generation)
+                try await catalog.updateVault(next, expectedGeneration: stored.generation, audit: .none)
             } catch where error.code == .conflict {
                 guard let newer = try await catalog.vault(vault.uid), newer.state == stored.state else {
                     // Deleted meanwhile. The record just written says otherwise and must not be the last word.
