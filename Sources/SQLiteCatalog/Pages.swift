@@ -113,7 +113,7 @@ enum Pages {
         """
     /// A change: deleted archives of a vault without jobs are held by their grace only.
     static let unpinArchives = """
-        UPDATE archives SET purgeable_at = purge_after
+        UPDATE archives INDEXED BY archives_pinned SET purgeable_at = purge_after
         WHERE vault = ? AND state = 'deleted' AND purgeable_at > purge_after
         """
     static let expiredJobs = """

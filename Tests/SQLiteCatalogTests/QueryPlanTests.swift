@@ -116,7 +116,9 @@ import Testing
             index: "PRIMARY KEY ((scope,vault,version)>(?,?,?))"),
         Expectation(
             name: "newest unverified", query: Pages.newestUnverified, index: "archives_unverified (created<?)"),
-        Expectation(name: "oldest verified", query: Pages.oldestVerified, index: "archives_verified (verified<?)"),
+        Expectation(
+            name: "oldest verified", query: Pages.oldestVerified,
+            index: "archives_verified (verified>? AND verified<?)"),
         Expectation(
             name: "oldest never verified", query: Pages.oldestNeverVerified, index: "archives_unverified (created>?)"),
         Expectation(

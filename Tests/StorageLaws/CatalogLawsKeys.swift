@@ -85,7 +85,7 @@ extension CatalogLaw {
             let staged = furnished.fixtures.staged(for: job)
             let done = try await furnished.succeed(job, expires: 5000, staged: staged)
             #expect(try await catalog.keyReferences().vaults == [vault: [1: 1, 2: 1, 7: 1, 8: 1]])
-            #expect(try await catalog.jobsUnderKey(vault: vault, version: 8, limit: 9) == [done])
+            #expect(try await catalog.jobsUnderKey(vault: vault, version: 8, limit: 9).map(\.uid) == [done.uid])
             #expect(try await catalog.stagedUnderKey(vault: vault, version: 7, limit: 9) == [staged])
             let fresh = furnished.fixtures.sealed(9)
             let jobs = [Reseal(uid: job.uid, old: done.sealed, new: fresh)]
