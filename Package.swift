@@ -189,9 +189,8 @@ let package = Package(
         .testTarget(
             name: "VaultEngineTests",
             dependencies: [
-                "VaultEngine", "AccessPolicy", "CanonicalJSON", "Cryptography", "Execution", "FileBlobStore", "FileKeyCustody", "GlacierAPI",
-                "Messaging", "PosixDisk", "RequestSignature", "SQLiteCatalog", "SealedArchive", "Storage", "StorageLaws", "TreeHash",
-                "VaultModel", nio, logging, metrics, .product(name: "NIOHTTP1", package: "swift-nio"),
+                "VaultEngine", "AccessPolicy", "CanonicalJSON", "Cryptography", "Execution", "FileBlobStore", "FileKeyCustody",
+                "Messaging", "PosixDisk", "SQLiteCatalog", "SealedArchive", "Storage", "StorageLaws", "TreeHash", "VaultModel", nio, logging,
             ], swiftSettings: house),
         .testTarget(name: "ObservabilityTests", dependencies: ["Observability", logging, metrics], swiftSettings: house),
         .testTarget(name: "ServiceConfigurationTests", dependencies: ["ServiceConfiguration"], swiftSettings: house),

@@ -8,7 +8,7 @@ public import VaultModel
 extension SQLiteCatalog {
     /// `.notFound` when an expected account does not exist, `.alreadyExists` when two members have the same name.
     public func putAccount(
-        _ account: AccountRow, members: AccountMembers, expectedGeneration: UInt64?
+        _ account: AccountRow, members: AccountMembers, expectedGeneration: UInt64?, audit: AuditEntries
     ) async throws(StorageError) {
         members.assertBelong(to: account.id)
         try await write { database in
@@ -37,6 +37,7 @@ extension SQLiteCatalog {
                 try AccountRow.insert(account, in: database)
             }
             try members.insert(in: database)
+            try audit.append(in: database)
         }
     }
 

@@ -10,7 +10,7 @@ extension SQLiteCatalog {
     /// `.notFound` when the upload is unknown or of another vault, `.alreadyExists` when the uid is taken. Completing
     /// an upload counts as activity of it, so that it is remembered for as long as any other closed upload.
     public func commitArchive(
-        _ archive: ArchiveRow, from upload: (uid: UploadUID, revision: UInt64)?
+        _ archive: ArchiveRow, from upload: (uid: UploadUID, revision: UInt64)?, audit: AuditEntries
     ) async throws(StorageError) -> ArchiveCommit {
         let (source, revision) = (upload?.uid, upload?.revision)
         return try await write { database in
@@ -28,6 +28,7 @@ extension SQLiteCatalog {
                     found, as: .completed, generation: found.generation, at: archive.created, in: database)
             }
             try ArchiveRow.insert(archive, in: database)
+            try audit.append(in: database)
             return .stored
         }
     }
@@ -61,7 +62,7 @@ extension SQLiteCatalog {
     }
 
     public func deleteArchive(
-        _ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp, vaultGeneration: UInt64?
+        _ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp, vaultGeneration: UInt64?, audit: AuditEntries
     ) async throws(StorageError) -> ArchiveDeletion {
         try await write { database in
             guard let archive = try ArchiveRow.find(uid, in: database), archive.state == .stored else {
@@ -79,6 +80,7 @@ extension SQLiteCatalog {
                 "UPDATE archives SET state = 'deleted', deleted = ?, purge_after = ?, purgeable_at = ? WHERE uid = ?",
                 [now.sql, purgeAfter.sql, max(purgeAfter.milliseconds, pinned ?? .min), uid.sql])
             try VaultRow.adjust(archive.vault, archives: -1, bytes: -archive.size.sql(), at: now, in: database)
+            try audit.append(in: database)
             return .deleted
         }
     }
@@ -91,13 +93,14 @@ extension SQLiteCatalog {
     }
 
     /// `.conflict` when the archive is stored. Idempotent.
-    public func removeArchive(_ uid: ArchiveUID) async throws(StorageError) {
+    public func removeArchive(_ uid: ArchiveUID, audit: AuditEntries) async throws(StorageError) {
         try await write { database in
             guard let archive = try ArchiveRow.find(uid, in: database) else { return }
             guard archive.state == .deleted else { throw StorageError(.conflict, "archive \(uid) is not deleted") }
             try database.change("DELETE FROM archives WHERE uid = ?", [uid.sql])
-            try KeyReference.remove(archive.vault, version: archive.keyVersion, in: database)
+            try KeyReference.remove(archive.vault, versions: archive.keyVersions, in: database)
             try VaultRow.removeIfForgotten(archive.vault, in: database)
+            try audit.append(in: database)
         }
     }
 }
@@ -105,7 +108,7 @@ extension SQLiteCatalog {
 extension ArchiveRow {
     static let columns = """
         uid, id, vault, state, created, size, part_count, generation, key_version, sealed_version, sealed, \
-        deleted, purge_after
+        deleted, purge_after, verified, damaged, damage
         """
 
     init(reading row: inout ColumnReader) throws {
@@ -113,7 +116,15 @@ extension ArchiveRow {
             uid: try row.uid(), id: try row.text(), vault: try row.uid(), state: try row.word(),
             created: try row.timestamp(),
             size: try row.count(), partCount: try row.small(), generation: try row.count(), keyVersion: try row.small(),
-            sealed: try row.sealed(), deleted: try row.optionalTimestamp(), purgeAfter: try row.optionalTimestamp())
+            sealed: try row.sealed(), deleted: try row.optionalTimestamp(), purgeAfter: try row.optionalTimestamp(),
+            verified: try row.optionalTimestamp(), damage: try Self.damage(&row))
+    }
+
+    private static func damage(_ row: inout ColumnReader) throws -> ArchiveDamage? {
+        let found = try row.optionalTimestamp()
+        let reason = try row.optionalText()
+        guard let found, let reason else { return nil }
+        return ArchiveDamage(found: found, reason: reason)
     }
 
     static func find(_ uid: ArchiveUID, in database: Database) throws -> ArchiveRow? {
@@ -123,7 +134,7 @@ extension ArchiveRow {
 
     static func insert(_ archive: ArchiveRow, in database: Database) throws {
         try insertUncounted(archive, in: database)
-        try KeyReference.add(archive.vault, version: archive.keyVersion, in: database)
+        try KeyReference.add(archive.vault, versions: archive.keyVersions, in: database)
         if archive.state == .stored {
             try VaultRow.adjust(
                 archive.vault, archives: 1, bytes: archive.size.sql(), at: archive.created, in: database)
@@ -131,18 +142,19 @@ extension ArchiveRow {
     }
 
     /// In whatever state it is: a rebuild also brings back deleted archives that wait for their grace. The caller counts.
-    static func insertUncounted(_ archive: ArchiveRow, damage: String? = nil, in database: Database) throws {
+    static func insertUncounted(_ archive: ArchiveRow, in database: Database) throws {
         let purgeAfter = archive.state == .deleted ? archive.purgeAfter ?? archive.deleted ?? archive.created : nil
         try database.change(
             """
-            INSERT INTO archives (\(columns), purgeable_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO archives (\(columns), purgeable_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 archive.uid.sql, archive.id, archive.vault.sql, archive.state.rawValue, archive.created.sql,
                 archive.size.sql(),
                 archive.partCount, archive.generation.sql(), archive.keyVersion, archive.sealed.keyVersion,
                 archive.sealed.bytes.sql,
-                archive.deleted?.sql, purgeAfter?.sql, purgeAfter?.sql,
+                archive.deleted?.sql, purgeAfter?.sql, archive.verified?.sql, archive.damage?.found.sql,
+                archive.damage?.reason, purgeAfter?.sql,
             ])
     }
 }

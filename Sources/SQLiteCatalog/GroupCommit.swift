@@ -97,6 +97,22 @@ final class GroupCommit: Sendable {
         }
     }
 
+    /// Moves the WAL into the file and empties it, between groups. `.transient` when readers do not end in time.
+    func truncateLog() async throws(StorageError) {
+        let result: Result<Void, StorageError> = await withCheckedContinuation { continuation in
+            database.asyncWriteWithoutTransaction { connection in
+                do {
+                    // A busy checkpoint is an error of its own; GRDB throws it.
+                    _ = try connection.checkpoint(.truncate)
+                    continuation.resume(returning: .success(()))
+                } catch {
+                    continuation.resume(returning: .failure(CatalogFailure.beforeCommit(error)))
+                }
+            }
+        }
+        try result.get()
+    }
+
     private func enqueue(_ member: Member) {
         enum Turn { case lead, follow, refused(StorageError) }
         let turn: Turn = state.withLock { state in

@@ -9,7 +9,7 @@ extension SQLiteCatalog {
     /// `.conflict` when `job` points to a staged object that neither is given nor exists (any more): stage the output
     /// again.
     public func finishJob(
-        _ job: JobRow, epoch: UInt64, staged: StagedRow?, messages: [OutboxRow]
+        _ job: JobRow, epoch: UInt64, staged: StagedRow?, messages: [OutboxRow], audit: AuditEntries
     ) async throws(StorageError) -> JobFinish {
         precondition(job.state == .succeeded || job.state == .failed, "a job is finished as succeeded or failed")
         precondition(messages.allSatisfy { $0.job == job.uid }, "a job is finished with messages about itself")
@@ -38,7 +38,10 @@ extension SQLiteCatalog {
                     job.expires?.sql,
                     job.staged?.sql, job.outputBytes?.sql(), job.uid.sql,
                 ])
+            try KeyReference.move(
+                held.vault, from: held.sealed.keyVersion, to: job.sealed.keyVersion, in: database)
             try OutboxRow.insert(messages, in: database)
+            try audit.append(in: database)
             return .finished
         }
     }
@@ -59,11 +62,16 @@ extension SQLiteCatalog {
     /// A job whose `expires` is `now` has expired.
     public func expireJobs(at now: Timestamp, limit: Int) async throws(StorageError) -> Int {
         try await write { database in
-            let expired: [(uid: JobUID, staged: StagedUID?)] = try database.all(
+            let expired: [(uid: JobUID, staged: StagedUID?, vault: VaultUID, version: UInt32)] = try database.all(
                 Pages.expiredJobs, [now.sql, pageLimit(limit)], from: "jobs"
-            ) { (uid: try $0.uid(), staged: try $0.optionalUID()) }
+            ) {
+                (
+                    uid: try $0.uid(), staged: try $0.optionalUID(), vault: try $0.uid(), version: try $0.small()
+                )
+            }
             for job in expired {
                 try database.change("DELETE FROM jobs WHERE uid = ?", [job.uid.sql])
+                try KeyReference.remove(job.vault, version: job.version, in: database)
             }
             for staged in Set(expired.compactMap(\.staged)) {
                 try StagedRow.removeIfUnneeded(staged, at: now, in: database)
@@ -90,13 +98,14 @@ extension StagedRow {
     }
 
     static func insertIfAbsent(_ staged: StagedRow, in database: Database) throws {
-        try database.change(
+        let inserted = try database.change(
             "INSERT INTO staged (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (uid) DO NOTHING",
             [
                 staged.uid.sql, staged.vault.sql, staged.blob, staged.blobBytes.sql(), staged.archive?.sql,
                 staged.range?.first.sql(), staged.range?.last.sql(), staged.created.sql, staged.sealed.keyVersion,
                 staged.sealed.bytes.sql,
             ])
+        if inserted > 0 { try KeyReference.add(staged.vault, version: staged.sealed.keyVersion, in: database) }
     }
 
     /// Invariant 3 of ``Schema``: goes, with its blob doomed, in the transaction that took its last job.
@@ -106,5 +115,6 @@ extension StagedRow {
         else { return }
         try DoomedBlob.insert(DoomedBlob(id: staged.blob, store: .warm, notBefore: now), in: database)
         try database.change("DELETE FROM staged WHERE uid = ?", [uid.sql])
+        try KeyReference.remove(staged.vault, version: staged.sealed.keyVersion, in: database)
     }
 }

@@ -11,7 +11,9 @@ public import VaultModel
 ///                   └─ releaseJobs, beginEpoch (and claimJobs takes over once the lease is overdue)
 extension SQLiteCatalog {
     /// `.conflict` when the admission is for another region than the vault's.
-    public func insertJob(_ job: JobRow, admission: JobAdmission?) async throws(StorageError) -> JobInsertion {
+    public func insertJob(
+        _ job: JobRow, admission: JobAdmission?, audit: AuditEntries
+    ) async throws(StorageError) -> JobInsertion {
         try await write { database in
             let vault: (state: VaultRow.State, region: Region)? = try database.one(
                 "SELECT state, region FROM vaults WHERE uid = ?", [job.vault.sql], from: "vaults"
@@ -29,6 +31,7 @@ extension SQLiteCatalog {
                 job.isProvisioned = try admission.isProvisioned(job, in: database)
             }
             try JobRow.insert(job, region: vault.region, in: database)
+            try audit.append(in: database)
             return .inserted(isProvisioned: job.isProvisioned)
         }
     }
@@ -94,6 +97,7 @@ extension JobRow {
                 job.expires?.sql, job.staged?.sql, job.outputBytes?.sql(), job.leaseEpoch?.sql(),
                 job.leaseUntil?.sql, job.attempts, region.code, job.notBefore > job.created ? 1 : 0,
             ])
+        try KeyReference.add(job.vault, version: job.sealed.keyVersion, in: database)
     }
 
     /// Earliest deadline first; creation and uid make it a total order.

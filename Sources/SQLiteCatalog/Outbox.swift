@@ -38,15 +38,16 @@ extension SQLiteCatalog {
         }
     }
 
-    public func removeMessage(_ id: MessageUID) async throws(StorageError) {
+    public func removeMessage(_ id: MessageUID, audit: AuditEntries) async throws(StorageError) {
         try await write { database in
             guard let held = try OutboxRow.find(id, in: database) else { return }
             try database.change("DELETE FROM outbox WHERE uid = ?", [id.sql])
             try OutboxRow.chooseHead(job: held.job, topic: held.topic, in: database)
+            try audit.append(in: database)
         }
     }
 
-    public func updateMessage(_ message: OutboxRow) async throws(StorageError) {
+    public func updateMessage(_ message: OutboxRow, audit: AuditEntries) async throws(StorageError) {
         try await write { database in
             guard let held = try OutboxRow.find(message.id, in: database) else { return }
             try database.change(
@@ -58,6 +59,7 @@ extension SQLiteCatalog {
                     message.id.sql,
                 ])
             try OutboxRow.chooseHead(job: held.job, topic: held.topic, in: database)
+            try audit.append(in: database)
         }
     }
 

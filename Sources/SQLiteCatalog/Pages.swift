@@ -113,15 +113,11 @@ enum Pages {
         """
     /// A change: deleted archives of a vault without jobs are held by their grace only.
     static let unpinArchives = """
-        UPDATE archives SET purgeable_at = purge_after
+        UPDATE archives INDEXED BY archives_pinned SET purgeable_at = purge_after
         WHERE vault = ? AND state = 'deleted' AND purgeable_at > purge_after
         """
-    static let unpinSomeArchives = """
-        UPDATE archives SET purgeable_at = purge_after WHERE rowid IN (
-            SELECT rowid FROM archives WHERE vault = ? AND state = 'deleted' AND purgeable_at > purge_after LIMIT ?)
-        """
     static let expiredJobs = """
-        SELECT uid, staged FROM jobs WHERE expires <= ? ORDER BY expires, uid LIMIT ?
+        SELECT uid, staged, vault, sealed_version FROM jobs WHERE expires <= ? ORDER BY expires, uid LIMIT ?
         """
     static let stagedRange = """
         SELECT \(StagedRow.columns) FROM staged WHERE archive = ? AND range_first = ? AND range_last = ?

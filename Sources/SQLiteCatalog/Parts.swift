@@ -15,10 +15,10 @@ extension SQLiteCatalog {
     /// the caller.
     public func commitPart(_ part: PartRow, at now: Timestamp) async throws(StorageError) -> PartCommit {
         try await write { database in
-            let state: UploadRow.State? = try database.one(
-                "SELECT state FROM uploads WHERE uid = ?", [part.upload.sql], from: "uploads"
-            ) { try $0.word() }
-            guard state == .open else { return .uploadClosed }
+            let upload: (state: UploadRow.State, vault: VaultUID)? = try database.one(
+                "SELECT state, vault FROM uploads WHERE uid = ?", [part.upload.sql], from: "uploads"
+            ) { (state: try $0.word(), vault: try $0.uid()) }
+            guard let upload, upload.state == .open else { return .uploadClosed }
             if let held = try PartRow.find(part.upload, part.index, in: database) {
                 if held == part { return .stored }
                 let loser = held.number < part.number ? held : part
@@ -26,8 +26,10 @@ extension SQLiteCatalog {
                     try DoomedBlob.insert(DoomedBlob(id: loser.blob, store: .cold, notBefore: now), in: database)
                 }
                 if loser == part { return .superseded }
+                try KeyReference.remove(upload.vault, version: held.sealed.keyVersion, in: database)
             }
             try PartRow.insert(part, in: database)
+            try KeyReference.add(upload.vault, version: part.sealed.keyVersion, in: database)
             try database.change(
                 "UPDATE uploads SET revision = revision + 1, last_activity = max(last_activity, ?) WHERE uid = ?",
                 [now.sql, part.upload.sql])

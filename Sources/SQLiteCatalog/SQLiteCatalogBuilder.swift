@@ -14,6 +14,9 @@ public final class SQLiteCatalogBuilder: CatalogBuilder {
     /// Where the file is built.
     public let path: String
 
+    /// Stands for the moment of ``finish(at:)`` until that comes.
+    private static let atTheEnd = Timestamp(milliseconds: .min)
+
     private let database: DatabaseQueue
     private let laterIndexes: [String]
     private let pool: BlockingPool
@@ -90,12 +93,17 @@ public final class SQLiteCatalogBuilder: CatalogBuilder {
     public func insert(_ archives: [RebuiltArchive]) async throws(StorageError) {
         precondition(archives.count <= maxRows, "one insert is bounded")
         try await write { database in
-            for archive in archives { try ArchiveRow.insertUncounted(archive.row, damage: archive.damage, in: database) }
+            for archive in archives {
+                var row = archive.row
+                // When that is, the end says.
+                row.damage = archive.damage.map { ArchiveDamage(found: Self.atTheEnd, reason: $0) } ?? row.damage
+                try ArchiveRow.insertUncounted(row, in: database)
+            }
         }
         state.withLock { state in
             state.inserted += UInt64(archives.count)
             for archive in archives {
-                state.tally.references[archive.row.keyVersion, default: 0] += 1
+                for version in archive.row.keyVersions { state.tally.references[version, default: 0] += 1 }
                 guard archive.row.state == .stored else { continue }
                 state.tally.archives += 1
                 state.tally.bytes += archive.row.size
@@ -112,7 +120,9 @@ public final class SQLiteCatalogBuilder: CatalogBuilder {
         }
         state.withLock { state in
             for upload in uploads where upload.row.state == .open {
-                state.tally.references[upload.row.keyVersion, default: 0] += 1
+                for version in upload.row.keyVersions + upload.parts.map(\.sealed.keyVersion) {
+                    state.tally.references[version, default: 0] += 1
+                }
             }
         }
     }
@@ -159,6 +169,8 @@ public final class SQLiteCatalogBuilder: CatalogBuilder {
                     DELETE FROM vaults WHERE state = 'deleted'
                         AND NOT EXISTS (SELECT 1 FROM key_references r WHERE r.vault = vaults.uid AND r.count > 0)
                     """)
+            try database.change(
+                "UPDATE archives SET damaged = ? WHERE damaged = ?", [now.sql, Self.atTheEnd.sql])
             for index in indexes { try database.execute(sql: index) }
             let rows = try database.number("SELECT count(*) FROM archives", from: "archives") ?? 0
             guard UInt64(rows) == inserted else {

@@ -12,7 +12,8 @@
 ///
 /// Invariants kept by every statement of this module:
 ///  1. `vaults.archive_count` and `total_bytes` count the vault's archives in state `stored`.
-///  2. `key_references.count` counts the vault's archives in any state and its open uploads, per key version.
+///  2. `key_references.count` counts per key version what of the vault needs it to be opened: archives in any state and
+///     open uploads (once for each version they name), the parts of these, jobs, and staged objects.
 ///  3. A row of `staged` has at least one job that points to it.
 ///  4. `archives.purgeable_at` is `max(purge_after, expiry of the in-place outputs the archive had when it was
 ///     deleted)`. None can join later, because a retrieval of a deleted archive cannot succeed; so due archives are
@@ -23,6 +24,7 @@
 ///  6. `jobs.region` is the region of the job's vault: it lets quotas and capacity be judged by one index.
 ///  7. `outbox.head` is 1 exactly for the waiting message of the lowest (sequence, uid) of its job and topic: the only
 ///     one that may go out. Messages outlive their job and their vault, and hold no reference to them.
+///  8. `audit` holds consecutive numbers; the first follows `audit_base`.
 ///
 /// The large tables with random uids (`archives`, `jobs`, `outbox`) keep their rowid: rows are then appended in order
 /// of arrival, which is also the order of their pages, and only a narrow index is random. Archives have no foreign key
@@ -31,10 +33,10 @@ enum Schema {
     /// `CVLT`, in the header of the file: which program it belongs to.
     static let applicationID: Int64 = 0x4356_4C54
     /// The newest version this code writes and understands.
-    static let version: Int64 = 2
+    static let version: Int64 = 3
 
     /// What leads from version n to n + 1, at index n. Steps are never edited once released.
-    static let steps: [String] = [versionOne, versionTwo]
+    static let steps: [String] = [versionOne, versionTwo, versionThree]
 
     private static let versionOne = """
         CREATE TABLE accounts (

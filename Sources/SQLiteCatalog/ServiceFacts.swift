@@ -6,32 +6,12 @@ import VaultModel
 
 /// What concerns the service as a whole.
 extension SQLiteCatalog {
-    /// Archives count in any state: a deleted one needs its key until its bytes are gone. Of what master keys seal
-    /// every row and column counts under the version it names: vault keys, accounts and their settings, users, topics,
-    /// access keys, and messages that have not gone out. Reads a row for each but the messages, which are counted by
-    /// an index.
+    /// Archives count in any state: a deleted one needs its key until its bytes are gone. Reads a row for each account,
+    /// user, topic, access key, vault and vault key; everything else is counted by an index or as it changes.
     public func keyReferences() async throws(StorageError) -> KeyReferences {
         try await read { database in
-            var references = KeyReferences(master: [:], vaults: [:])
-            let master: [(UInt32, UInt64)] = try database.all(
-                """
-                SELECT master_version, count(*) FROM (
-                    SELECT master_version FROM vault_keys
-                    UNION ALL SELECT master_version FROM accounts
-                    UNION ALL SELECT settings_version FROM accounts WHERE settings_version IS NOT NULL
-                    UNION ALL SELECT sealed_version FROM users
-                    UNION ALL SELECT sealed_version FROM topics
-                    UNION ALL SELECT sealed_version FROM access_keys
-                    UNION ALL SELECT sealed_version FROM outbox
-                ) GROUP BY master_version
-                """, from: "vault_keys"
-            ) { (try $0.small(), try $0.count()) }
-            for (version, count) in master { references.master[version] = count }
-            let vaults: [(VaultUID, UInt32, UInt64)] = try database.all(
-                "SELECT vault, version, count FROM key_references WHERE count > 0", from: "key_references"
-            ) { (try $0.uid(), try $0.small(), try $0.count()) }
-            for (vault, version, count) in vaults { references.vaults[vault, default: [:]][version] = count }
-            return references
+            KeyReferences(
+                master: try KeyReferences.masters(in: database), vaults: try KeyReferences.vaults(in: database))
         }
     }
 
@@ -41,11 +21,12 @@ extension SQLiteCatalog {
         }
     }
 
-    public func setFact(_ name: String, _ value: String) async throws(StorageError) {
+    public func setFact(_ name: String, _ value: String, audit: AuditEntries) async throws(StorageError) {
         try await write { database in
             _ = try database.change(
                 "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
                 [name, value])
+            try audit.append(in: database)
         }
     }
 
@@ -79,5 +60,41 @@ extension CatalogTotals {
         }
         guard let totals else { throw StorageError(.integrity, "the catalog answered without a row") }
         return totals
+    }
+}
+
+extension KeyReferences {
+    /// Every row and column that a master key seals, under the version that it names.
+    static func masters(in database: Database) throws -> [UInt32: UInt64] {
+        let counts: [(UInt32, UInt64)] = try database.all(
+            """
+            SELECT master_version, count(*) FROM (
+                SELECT master_version FROM vault_keys
+                UNION ALL SELECT master_version FROM accounts
+                UNION ALL SELECT settings_version FROM accounts WHERE settings_version IS NOT NULL
+                UNION ALL SELECT sealed_version FROM users
+                UNION ALL SELECT sealed_version FROM topics
+                UNION ALL SELECT sealed_version FROM access_keys
+                UNION ALL SELECT sealed_version FROM outbox
+            ) GROUP BY master_version
+            """, from: "vault_keys"
+        ) { (try $0.small(), try $0.count()) }
+        return Dictionary(uniqueKeysWithValues: counts)
+    }
+
+    /// Invariant 2 of ``Schema``, and the settings of vaults that still have a use for them.
+    static func vaults(in database: Database) throws -> [VaultUID: [UInt32: UInt64]] {
+        let counts: [(VaultUID, UInt32, UInt64)] = try database.all(
+            """
+            SELECT vault, version, sum(n) FROM (
+                SELECT vault, version, count AS n FROM key_references WHERE count > 0
+                UNION ALL SELECT uid, settings_version, 1 FROM vaults
+                    WHERE settings_version IS NOT NULL AND state != 'deleted'
+            ) GROUP BY vault, version
+            """, from: "key_references"
+        ) { (try $0.uid(), try $0.small(), try $0.count()) }
+        var references: [VaultUID: [UInt32: UInt64]] = [:]
+        for (vault, version, count) in counts { references[vault, default: [:]][version] = count }
+        return references
     }
 }

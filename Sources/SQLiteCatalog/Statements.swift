@@ -58,7 +58,7 @@ extension [UInt8] {
 
 extension UInt64 {
     /// SQLite's integers have 63 bits for us; nothing real comes near that.
-    func sql() throws -> Int64 {
+    func sql() throws(StorageError) -> Int64 {
         guard let value = Int64(exactly: self) else {
             throw StorageError(
                 .unusable, "\(self) does not fit the 63 bits of a catalog column: a defect of the caller")

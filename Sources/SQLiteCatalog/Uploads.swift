@@ -6,11 +6,14 @@ public import VaultModel
 
 /// Multipart uploads: open ─ commitArchive ▶ completed, open ─ abortUpload ▶ aborted; removeClosedUploads forgets both.
 extension SQLiteCatalog {
-    public func insertUpload(_ upload: UploadRow) async throws(StorageError) -> Bool {
+    public func insertUpload(_ upload: UploadRow, audit: AuditEntries) async throws(StorageError) -> Bool {
         try await write { database in
             guard try VaultRow.state(upload.vault, in: database) == .active else { return false }
             try UploadRow.insert(upload, in: database)
-            if upload.state == .open { try KeyReference.add(upload.vault, version: upload.keyVersion, in: database) }
+            if upload.state == .open {
+                try KeyReference.add(upload.vault, versions: upload.keyVersions, in: database)
+            }
+            try audit.append(in: database)
             return true
         }
     }
@@ -36,9 +39,9 @@ extension SQLiteCatalog {
     }
 
     /// Aborting counts as activity, so that the upload is remembered as aborted for as long as any other closed one.
-    public func abortUpload(_ uid: UploadUID, generation: UInt64, at now: Timestamp) async throws(StorageError)
-        -> UploadAbort
-    {
+    public func abortUpload(
+        _ uid: UploadUID, generation: UInt64, at now: Timestamp, audit: AuditEntries
+    ) async throws(StorageError) -> UploadAbort {
         try await write { database in
             guard let upload = try UploadRow.find(uid, in: database) else { return .absent }
             switch upload.state {
@@ -52,6 +55,7 @@ extension SQLiteCatalog {
                 ON CONFLICT DO UPDATE SET not_before = min(not_before, excluded.not_before)
                 """, [uid.sql, now.sql])
             try UploadRow.close(upload, as: .aborted, generation: generation, at: now, in: database)
+            try audit.append(in: database)
             return .aborted
         }
     }
@@ -112,7 +116,8 @@ extension UploadRow {
         try database.change(
             "UPDATE uploads SET state = ?, generation = ?, last_activity = max(last_activity, ?) WHERE uid = ?",
             [state.rawValue, generation.sql(), moment.sql, upload.uid.sql])
+        try KeyReference.removeParts(of: upload.uid, in: upload.vault, database)
         try database.change("DELETE FROM parts WHERE upload = ?", [upload.uid.sql])
-        try KeyReference.remove(upload.vault, version: upload.keyVersion, in: database)
+        try KeyReference.remove(upload.vault, versions: upload.keyVersions, in: database)
     }
 }

@@ -7,7 +7,9 @@ public import VaultModel
 /// The end of a vault: active ─ beginVaultDeletion ▶ deleting ─ finishVaultDeletion ▶ deleted ─ last removeArchive ▶ no
 /// row.
 extension SQLiteCatalog {
-    public func beginVaultDeletion(_ uid: VaultUID) async throws(StorageError) -> VaultDeletion {
+    public func beginVaultDeletion(
+        _ uid: VaultUID, audit: AuditEntries
+    ) async throws(StorageError) -> VaultDeletion {
         try await write { database in
             guard let vault = try VaultRow.find(uid, in: database) else { return .absent }
             switch vault.state {
@@ -16,6 +18,7 @@ extension SQLiteCatalog {
             case .active:
                 guard vault.archiveCount == 0 else { return .notEmpty }
                 try database.change("UPDATE vaults SET state = 'deleting' WHERE uid = ?", [uid.sql])
+                try audit.append(in: database)
                 var deleting = vault
                 deleting.state = .deleting
                 return .deleting(deleting)
@@ -24,7 +27,9 @@ extension SQLiteCatalog {
     }
 
     /// `.conflict` when deletion of the vault has not begun.
-    public func finishVaultDeletion(_ uid: VaultUID, generation: UInt64, at now: Timestamp) async throws(StorageError) {
+    public func finishVaultDeletion(
+        _ uid: VaultUID, generation: UInt64, at now: Timestamp, audit: AuditEntries
+    ) async throws(StorageError) {
         try await write { database in
             switch try VaultRow.state(uid, in: database) {
             case nil, .deleted: return
@@ -44,18 +49,14 @@ extension SQLiteCatalog {
                 """, [uid.sql, now.sql])
             try database.change("DELETE FROM jobs WHERE vault = ?", [uid.sql])
             try database.change("DELETE FROM staged WHERE vault = ?", [uid.sql])
-            try database.change(
-                """
-                UPDATE key_references SET count = count -
-                    (SELECT count(*) FROM uploads u WHERE u.vault = ?1 AND u.state = 'open' AND u.key_version = version)
-                WHERE vault = ?1
-                """, [uid.sql])
             try database.change("DELETE FROM uploads WHERE vault = ?", [uid.sql])
+            try KeyReference.countArchivesOnly(of: uid, in: database)
             // The jobs that pinned deleted archives are gone: only the grace is left.
             try database.change(Pages.unpinArchives, [uid.sql])
             try database.change(
                 "UPDATE vaults SET state = 'deleted', generation = ? WHERE uid = ?", [generation.sql(), uid.sql])
             try VaultRow.removeIfForgotten(uid, in: database)
+            try audit.append(in: database)
         }
     }
 }
@@ -68,21 +69,5 @@ extension VaultRow {
             DELETE FROM vaults WHERE uid = ?1 AND state = 'deleted'
                 AND NOT EXISTS (SELECT 1 FROM key_references WHERE vault = ?1 AND count > 0)
             """, [uid.sql])
-    }
-}
-
-/// How many archives and open uploads hang on a key version of a vault (invariant 2 of ``Schema``).
-enum KeyReference {
-    static func add(_ vault: VaultUID, version: UInt32, in database: Database) throws {
-        try database.change(
-            """
-            INSERT INTO key_references (vault, version, count) VALUES (?, ?, 1)
-            ON CONFLICT DO UPDATE SET count = count + 1
-            """, [vault.sql, version])
-    }
-
-    static func remove(_ vault: VaultUID, version: UInt32, in database: Database) throws {
-        try database.change(
-            "UPDATE key_references SET count = count - 1 WHERE vault = ? AND version = ?", [vault.sql, version])
     }
 }

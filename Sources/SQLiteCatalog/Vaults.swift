@@ -7,7 +7,9 @@ public import VaultModel
 /// Vaults, without their deletion.
 extension SQLiteCatalog {
     /// `.alreadyExists` when the uid is taken by a vault of another location.
-    public func createVault(_ vault: VaultRow, limit: Int) async throws(StorageError) -> VaultCreation {
+    public func createVault(
+        _ vault: VaultRow, limit: Int, audit: AuditEntries
+    ) async throws(StorageError) -> VaultCreation {
         try await write { database in
             if let existing = try VaultRow.find(at: vault.location, in: database) { return .exists(existing) }
             let (account, region) = (vault.location.account.digits, vault.location.region.code)
@@ -16,6 +18,7 @@ extension SQLiteCatalog {
                 [account, region], from: "vaults")
             guard (count ?? 0) < Int64(limit) else { return .limitExceeded }
             try VaultRow.insert(vault, in: database)
+            try audit.append(in: database)
             return .created
         }
     }
@@ -52,7 +55,9 @@ extension SQLiteCatalog {
     }
 
     /// `.notFound` when no such vault exists, in whatever state. State, location and counts of `vault` are ignored.
-    public func updateVault(_ vault: VaultRow, expectedGeneration: UInt64) async throws(StorageError) {
+    public func updateVault(
+        _ vault: VaultRow, expectedGeneration: UInt64, audit: AuditEntries
+    ) async throws(StorageError) {
         try await write { database in
             let found = try database.one(
                 "SELECT generation, state FROM vaults WHERE uid = ?", [vault.uid.sql], from: "vaults"
@@ -74,6 +79,7 @@ extension SQLiteCatalog {
                 ])
             try database.change("DELETE FROM vault_keys WHERE vault = ?", [vault.uid.sql])
             try VaultRow.insertKeys(vault.keys, of: vault.uid, in: database)
+            try audit.append(in: database)
         }
     }
 }

@@ -11,15 +11,19 @@ public import VaultModel
 ///  3. Counts of a vault equal the archives in it, always.
 ///  4. A job has at most one owner at a time; only the owner's epoch can finish it; a finished job never changes again until it expires.
 ///  5. A blob appears in the doomed list in the same transaction as the decision that doomed it.
+///  6. `audit` is appended to the audit log in the same transaction, if that makes its change: a vault created, an archive stored, …; a
+///     refusal, or a repetition that finds everything done, appends nothing.
 /// Concurrent callers may be grouped into one commit by the adapter. Methods never block the caller's executor and do not react to
 /// cancellation once begun.
-public protocol Catalog: Sendable {
+public protocol Catalog: AuditCatalog, KeyCatalog, ScrubCatalog, Sendable {
     // MARK: Accounts
 
     /// Inserts (`expectedGeneration` nil, `.alreadyExists` when taken) or replaces (`.conflict` when the stored generation differs)
     /// the account together with the whole set of its access keys, users and topics. An access key id taken by another account:
     /// `.alreadyExists`.
-    func putAccount(_ account: AccountRow, members: AccountMembers, expectedGeneration: UInt64?) async throws(StorageError)
+    func putAccount(
+        _ account: AccountRow, members: AccountMembers, expectedGeneration: UInt64?, audit: AuditEntries
+    ) async throws(StorageError)
     func account(_ id: AccountID) async throws(StorageError) -> AccountRow?
     func accounts(after: AccountID?, limit: Int) async throws(StorageError) -> [AccountRow]
     /// Access keys by id, users by name, topics by ARN.
@@ -34,7 +38,7 @@ public protocol Catalog: Sendable {
 
     /// Creates the vault unless one of that location exists (then that one is the result, in whatever state) or the account has `limit`
     /// vaults in the region.
-    func createVault(_ vault: VaultRow, limit: Int) async throws(StorageError) -> VaultCreation
+    func createVault(_ vault: VaultRow, limit: Int, audit: AuditEntries) async throws(StorageError) -> VaultCreation
     /// The active or deleting vault of that name.
     func vault(at location: VaultLocation) async throws(StorageError) -> VaultRow?
     /// In any state.
@@ -45,22 +49,23 @@ public protocol Catalog: Sendable {
     func vaults(after: VaultUID?, limit: Int) async throws(StorageError) -> [VaultRow]
     /// Replaces state record facts (generation, compression, keys, settings); `.conflict` unless the stored generation is `expectedGeneration`
     /// and the stored state is that of `vault`.
-    func updateVault(_ vault: VaultRow, expectedGeneration: UInt64) async throws(StorageError)
+    func updateVault(_ vault: VaultRow, expectedGeneration: UInt64, audit: AuditEntries) async throws(StorageError)
     /// Marks an active vault as `deleting` if it holds no archive that is not deleted. Idempotent.
-    func beginVaultDeletion(_ uid: VaultUID) async throws(StorageError) -> VaultDeletion
-    /// Removes up to `limit` of the jobs, outputs, parts or uploads of a vault in state `deleting`, as ``finishVaultDeletion(_:generation:at:)``
-    /// would, so that no transaction is as large as what hangs on a vault; false when nothing is left for it, or the vault is in another state.
-    func shrinkDeletingVault(_ uid: VaultUID, at now: Timestamp, limit: Int) async throws(StorageError) -> Bool
+    func beginVaultDeletion(_ uid: VaultUID, audit: AuditEntries) async throws(StorageError) -> VaultDeletion
     /// Turns a vault in state `deleting` into `deleted` (its name is free again) at generation `generation`; removes its jobs and uploads;
     /// dooms the blobs of its uploads' parts and of its staged outputs. Deleted archives that wait for their grace keep their rows; the
     /// vault row goes with the last of them (at once when there is none). Idempotent.
-    func finishVaultDeletion(_ uid: VaultUID, generation: UInt64, at now: Timestamp) async throws(StorageError)
+    func finishVaultDeletion(
+        _ uid: VaultUID, generation: UInt64, at now: Timestamp, audit: AuditEntries
+    ) async throws(StorageError)
 
     // MARK: Archives
 
     /// Adds the archive, if the vault is active; closes the upload it came from (which must be open and at `revision`) in the same
     /// transaction. Upload rows stay as `completed`, their part rows go.
-    func commitArchive(_ archive: ArchiveRow, from upload: (uid: UploadUID, revision: UInt64)?) async throws(StorageError) -> ArchiveCommit
+    func commitArchive(
+        _ archive: ArchiveRow, from upload: (uid: UploadUID, revision: UInt64)?, audit: AuditEntries
+    ) async throws(StorageError) -> ArchiveCommit
     func archive(_ uid: ArchiveUID) async throws(StorageError) -> ArchiveRow?
     /// Stored archives of a vault by (creation, uid), created in `from..<until`.
     func archives(
@@ -68,17 +73,17 @@ public protocol Catalog: Sendable {
     ) async throws(StorageError) -> [ArchiveRow]
     /// Deletes the archive if its vault is still at `vaultGeneration` (nil: whatever it is at): a policy that came meanwhile must be judged first.
     func deleteArchive(
-        _ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp, vaultGeneration: UInt64?
+        _ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp, vaultGeneration: UInt64?, audit: AuditEntries
     ) async throws(StorageError) -> ArchiveDeletion
     /// Deleted archives whose grace has ended and whose bytes no unexpired succeeded in-place job needs.
     func purgeableArchives(at now: Timestamp, limit: Int) async throws(StorageError) -> [ArchiveRow]
     /// Forgets a deleted archive, after its blobs are gone; and its vault when that is `deleted` and this was its last archive.
-    func removeArchive(_ uid: ArchiveUID) async throws(StorageError)
+    func removeArchive(_ uid: ArchiveUID, audit: AuditEntries) async throws(StorageError)
 
     // MARK: Uploads
 
     /// False when the vault is not active.
-    func insertUpload(_ upload: UploadRow) async throws(StorageError) -> Bool
+    func insertUpload(_ upload: UploadRow, audit: AuditEntries) async throws(StorageError) -> Bool
     func upload(_ uid: UploadUID) async throws(StorageError) -> UploadRow?
     /// Open uploads by (creation, uid).
     func uploads(vault: VaultUID, after: UploadUID?, limit: Int) async throws(StorageError) -> [UploadRow]
@@ -87,7 +92,9 @@ public protocol Catalog: Sendable {
     func commitPart(_ part: PartRow, at now: Timestamp) async throws(StorageError) -> PartCommit
     func parts(_ upload: UploadUID, from index: UInt32, limit: Int) async throws(StorageError) -> [PartRow]
     /// Marks an open upload aborted and dooms its parts' blobs.
-    func abortUpload(_ uid: UploadUID, generation: UInt64, at now: Timestamp) async throws(StorageError) -> UploadAbort
+    func abortUpload(
+        _ uid: UploadUID, generation: UInt64, at now: Timestamp, audit: AuditEntries
+    ) async throws(StorageError) -> UploadAbort
     /// Open uploads without activity since `before`.
     func idleUploads(before: Timestamp, limit: Int) async throws(StorageError) -> [UploadRow]
     /// Forgets completed and aborted uploads last active before `before`.
@@ -98,7 +105,7 @@ public protocol Catalog: Sendable {
     /// Starts a new epoch and voids all leases of older ones at once. Returns the epoch.
     func beginEpoch() async throws(StorageError) -> UInt64
     /// Adds the job if its vault is active and the quota allows it; decides `isProvisioned` by the capacity.
-    func insertJob(_ job: JobRow, admission: JobAdmission?) async throws(StorageError) -> JobInsertion
+    func insertJob(_ job: JobRow, admission: JobAdmission?, audit: AuditEntries) async throws(StorageError) -> JobInsertion
     func job(_ uid: JobUID) async throws(StorageError) -> JobRow?
     /// Jobs of a vault by (creation, uid), newest last, filtered.
     func jobs(
@@ -121,7 +128,7 @@ public protocol Catalog: Sendable {
     /// Adds `messages` to the outbox in the same transaction, only when the job is finished by it.
     /// For a succeeded archive retrieval, the archive must not have been deleted: false and no change when it was (or when the lease is lost).
     func finishJob(
-        _ job: JobRow, epoch: UInt64, staged: StagedRow?, messages: [OutboxRow]
+        _ job: JobRow, epoch: UInt64, staged: StagedRow?, messages: [OutboxRow], audit: AuditEntries
     ) async throws(StorageError) -> JobFinish
     func staged(_ uid: StagedUID) async throws(StorageError) -> StagedRow?
     /// The staged object that holds exactly this range of this archive, if a live job keeps it.
@@ -137,9 +144,9 @@ public protocol Catalog: Sendable {
     /// When the next waiting message becomes due, or nil.
     func nextMessage(after now: Timestamp) async throws(StorageError) -> Timestamp?
     /// Forgets a delivered or dropped message. Idempotent.
-    func removeMessage(_ id: MessageUID) async throws(StorageError)
+    func removeMessage(_ id: MessageUID, audit: AuditEntries) async throws(StorageError)
     /// Writes state, attempts, notBefore and lastFailure of a message that still exists. Idempotent.
-    func updateMessage(_ message: OutboxRow) async throws(StorageError)
+    func updateMessage(_ message: OutboxRow, audit: AuditEntries) async throws(StorageError)
     func message(_ id: MessageUID) async throws(StorageError) -> OutboxRow?
     /// Messages of an account in a state by id.
     func messages(
@@ -158,7 +165,7 @@ public protocol Catalog: Sendable {
     func keyReferences() async throws(StorageError) -> KeyReferences
     /// Small facts of the service (for instance the highest time seen).
     func fact(_ name: String) async throws(StorageError) -> String?
-    func setFact(_ name: String, _ value: String) async throws(StorageError)
+    func setFact(_ name: String, _ value: String, audit: AuditEntries) async throws(StorageError)
     /// Writes a consistent copy of the whole catalog to `path`, from the connection that writes. Durable on return.
     func backup(to path: String) async throws(StorageError)
     /// Totals for metrics.
@@ -217,9 +224,10 @@ public struct ArchivePosition: Hashable, Sendable {
 }
 
 public struct KeyReferences: Hashable, Sendable {
-    /// Master key version → vault key versions and account records sealed under it.
+    /// Master key version → vault keys, accounts, their settings, users, topics, access keys and messages sealed under it.
     public var master: [UInt32: UInt64]
-    /// Vault → vault key version → archives and open uploads.
+    /// Vault → vault key version → everything of the vault that needs the version to be opened: archives in any state, open uploads,
+    /// parts, jobs, staged objects, settings.
     public var vaults: [VaultUID: [UInt32: UInt64]]
     public init(master: [UInt32: UInt64], vaults: [VaultUID: [UInt32: UInt64]]) {
         self.master = master

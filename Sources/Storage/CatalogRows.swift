@@ -177,9 +177,14 @@ public struct ArchiveRow: Hashable, Sendable {
     /// When deleted: when it was, and when its bytes may go.
     public var deleted: Timestamp?
     public var purgeAfter: Timestamp?
+    /// When every byte of it was last read and found or not found right; nil: never.
+    public var verified: Timestamp?
+    /// What the last verification found wrong.
+    public var damage: ArchiveDamage?
     public init(
         uid: ArchiveUID, id: String, vault: VaultUID, state: State, created: Timestamp, size: UInt64, partCount: UInt32,
-        generation: UInt64, keyVersion: UInt32, sealed: SealedColumnValue, deleted: Timestamp? = nil, purgeAfter: Timestamp? = nil
+        generation: UInt64, keyVersion: UInt32, sealed: SealedColumnValue, deleted: Timestamp? = nil, purgeAfter: Timestamp? = nil,
+        verified: Timestamp? = nil, damage: ArchiveDamage? = nil
     ) {
         self.uid = uid
         self.id = id
@@ -193,6 +198,8 @@ public struct ArchiveRow: Hashable, Sendable {
         self.sealed = sealed
         self.deleted = deleted
         self.purgeAfter = purgeAfter
+        self.verified = verified
+        self.damage = damage
     }
 }
 

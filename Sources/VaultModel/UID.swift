@@ -122,3 +122,9 @@ public struct MessageUID: UniqueIdentifier {
     public let words: UIDWords
     public init(words: UIDWords) { self.words = words }
 }
+
+/// Names an entry of the audit log.
+public struct AuditUID: UniqueIdentifier {
+    public let words: UIDWords
+    public init(words: UIDWords) { self.words = words }
+}

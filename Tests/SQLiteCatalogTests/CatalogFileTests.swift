@@ -81,7 +81,7 @@ import VaultModel
     }
 
     @Test(arguments: [
-        ("PRAGMA user_version = 3", "newer Coldvault"), ("PRAGMA application_id = 7", "another program"),
+        ("PRAGMA user_version = 4", "newer Coldvault"), ("PRAGMA application_id = 7", "another program"),
         ("PRAGMA application_id = 0", "another program"), ("PRAGMA user_version = -1", "no Coldvault writes"),
     ])
     func aNewerOrForeignFileIsRefused(_ change: String, _ reason: String) async throws {

@@ -87,7 +87,7 @@ import Testing
             Expectation(name: "unset head", query: Pages.unsetHead, index: "outbox_order (job=? AND topic=?)"),
             Expectation(name: "set head", query: Pages.setHead, index: "outbox_order (job=? AND topic=?)"),
             Expectation(name: "doomed blobs", query: Pages.doomedBlobs, index: "doomed_due (not_before<?)"),
-        ]
+        ] + pagesOfKeysAndScrub
         + (1..<16).map { mask in
             let everything: [JobRow.State] = [.queued, .leased, .succeeded, .failed]
             let states = Set(everything.enumerated().filter { mask & (1 << $0.offset) != 0 }.map(\.element))
@@ -95,6 +95,40 @@ import Testing
                 name: "jobs in \(states.count) states, \(mask)", query: Pages.jobs(states),
                 index: "jobs_page (vault=? AND state=? AND (created,uid)>(?,?))")
         }
+
+    static let pagesOfKeysAndScrub: [Expectation] = [
+        Expectation(name: "audit entries", query: Pages.auditEntries, index: "PRIMARY KEY (rowid>?)"),
+        Expectation(
+            name: "archives under a key", query: Pages.archivesUnderKey,
+            index: "archives_keys (vault=? AND key_version=?)"),
+        Expectation(
+            name: "archives with a column under a key", query: Pages.archivesWithColumnUnderKey,
+            index: "archives_column_keys (vault=? AND sealed_version=?)"),
+        Expectation(
+            name: "uploads under a key", query: Pages.uploadsUnderKey, index: "uploads_page (vault=? AND state=?)"),
+        Expectation(
+            name: "jobs under a key", query: Pages.jobsUnderKey, index: "jobs_keys (vault=? AND sealed_version=?)"),
+        Expectation(
+            name: "staged under a key", query: Pages.stagedUnderKey,
+            index: "staged_keys (vault=? AND sealed_version=?)"),
+        Expectation(
+            name: "key destructions", query: Pages.keyDestructions,
+            index: "PRIMARY KEY ((scope,vault,version)>(?,?,?))"),
+        Expectation(
+            name: "newest unverified", query: Pages.newestUnverified, index: "archives_unverified (created<?)"),
+        Expectation(
+            name: "oldest verified", query: Pages.oldestVerified,
+            index: "archives_verified (verified>? AND verified<?)"),
+        Expectation(
+            name: "oldest never verified", query: Pages.oldestNeverVerified, index: "archives_unverified (created>?)"),
+        Expectation(
+            name: "oldest verification", query: Pages.oldestVerification, index: "archives_verified (verified>?)"),
+        Expectation(name: "damaged archives", query: Pages.damagedArchives, index: "archives_damaged (uid>?)"),
+        Expectation(
+            name: "damaged archives of a vault", query: Pages.damagedArchivesOfVault,
+            index: "archives_damaged_vault (vault=? AND uid>?)"),
+        Expectation(name: "quarantine", query: Pages.quarantine, index: "PRIMARY KEY ((store,blob)>(?,?))"),
+    ]
 
     @Test(arguments: pages)
     func walksAnIndexWithoutASort(_ page: Expectation) async throws {

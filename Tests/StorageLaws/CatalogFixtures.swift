@@ -78,7 +78,7 @@ struct CatalogFixtures {
         return ArchiveRow(
             uid: uid, id: "archive-\(uid)", vault: vault, state: .stored, created: Self.time(created), size: size,
             partCount: 3,
-            generation: 4, keyVersion: keyVersion, sealed: sealed())
+            generation: 4, keyVersion: keyVersion, sealed: sealed(keyVersion))
     }
 
     mutating func upload(in vault: VaultUID, created: Int64 = 10, keyVersion: UInt32 = 1) -> UploadRow {
@@ -89,7 +89,7 @@ struct CatalogFixtures {
             state: .open,
             created: Self.time(created), lastActivity: Self.time(created), partBytes: 1 << 20, generation: 1,
             keyVersion: keyVersion,
-            revision: 0, wrappedDataKey: choices.bytes(88), sealed: sealed())
+            revision: 0, wrappedDataKey: choices.bytes(88), sealed: sealed(keyVersion))
     }
 
     mutating func part(of upload: UploadUID, _ index: UInt32, number: UInt64 = 1) -> PartRow {

@@ -36,5 +36,5 @@ public struct CatalogLaw: Sendable, CustomTestStringConvertible {
     public static let all: [CatalogLaw] =
         accounts + members + vaults + vaultDeletions + archives + archivePurges + uploads + parts + jobs + admissions
         + jobLeases + jobOutcomes
-        + outbox + service + models + outboxModels
+        + outbox + service + models + outboxModels + audits + keys + scrubs
 }

@@ -157,24 +157,25 @@ extension CatalogLaw {
             try await catalog.putAccount(
                 try furnished.fixtures.account(2, master: 2), accessKeys: [], expectedGeneration: nil)
             var versions: [UInt32: UInt64] {
+                // The settings of the vault hang on version 2 throughout.
                 get async throws { try await catalog.keyReferences().vaults[vault] ?? [:] }
             }
-            #expect(try await catalog.keyReferences() == KeyReferences(master: [1: 2, 2: 1], vaults: [:]))
+            #expect(try await catalog.keyReferences() == KeyReferences(master: [1: 2, 2: 1], vaults: [vault: [2: 1]]))
             let old = furnished.fixtures.archive(in: vault, keyVersion: 1)
             let new = furnished.fixtures.archive(in: vault, keyVersion: 2)
             for archive in [old, new] { #expect(try await catalog.commitArchive(archive, from: nil) == .stored) }
             let uploads = (0..<2).map { _ in furnished.fixtures.upload(in: vault, keyVersion: 2) }
             for upload in uploads { #expect(try await catalog.insertUpload(upload)) }
-            #expect(try await versions == [1: 1, 2: 3])
+            #expect(try await versions == [1: 1, 2: 4])
             _ = try await catalog.deleteArchive(old.uid, at: .now(20), purgeAfter: .now(30))
-            #expect(try await versions == [1: 1, 2: 3])
+            #expect(try await versions == [1: 1, 2: 4])
             try await catalog.removeArchive(old.uid)
-            #expect(try await versions == [2: 3])
+            #expect(try await versions == [2: 4])
             _ = try await catalog.abortUpload(uploads[0].uid, generation: 2, at: .now(30))
-            #expect(try await versions == [2: 2])
+            #expect(try await versions == [2: 3])
             let completed = furnished.fixtures.archive(in: vault, keyVersion: 2)
             #expect(try await catalog.commitArchive(completed, from: (uploads[1].uid, 0)) == .stored)
-            #expect(try await versions == [2: 2])
+            #expect(try await versions == [2: 3])
         },
         CatalogLaw("totals add up") { catalog in
             var furnished = try await FurnishedCatalog(catalog)

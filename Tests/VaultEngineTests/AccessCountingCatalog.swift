@@ -6,13 +6,13 @@ import VaultModel
 
 /// A catalog that writes down which of its methods are called, so that a test can compare what two requests cost.
 final class AccessCountingCatalog: Catalog {
-    private let real: any Catalog
+    let real: any Catalog
     private let calls = Mutex<[String]>([])
     private let hooks = Mutex<[String: @Sendable () async -> Void]>([:])
 
     init(_ real: any Catalog) { self.real = real }
 
-    private func note(_ call: String) async {
+    func note(_ call: String) async {
         calls.withLock { $0.append(call) }
         let hook = hooks.withLock { $0.removeValue(forKey: call) }
         await hook?()
@@ -29,10 +29,10 @@ final class AccessCountingCatalog: Catalog {
     }
 
     func putAccount(
-        _ account: AccountRow, members: AccountMembers, expectedGeneration: UInt64?
+        _ account: AccountRow, members: AccountMembers, expectedGeneration: UInt64?, audit: AuditEntries
     ) async throws(StorageError) {
         await note("putAccount")
-        return try await real.putAccount(account, members: members, expectedGeneration: expectedGeneration)
+        return try await real.putAccount(account, members: members, expectedGeneration: expectedGeneration, audit: audit)
     }
     func account(_ id: AccountID) async throws(StorageError) -> AccountRow? {
         await note("account")
@@ -59,9 +59,9 @@ final class AccessCountingCatalog: Catalog {
         await note("topic")
         return try await real.topic(topic)
     }
-    func createVault(_ vault: VaultRow, limit: Int) async throws(StorageError) -> VaultCreation {
+    func createVault(_ vault: VaultRow, limit: Int, audit: AuditEntries) async throws(StorageError) -> VaultCreation {
         await note("createVault")
-        return try await real.createVault(vault, limit: limit)
+        return try await real.createVault(vault, limit: limit, audit: audit)
     }
     func vault(at location: VaultLocation) async throws(StorageError) -> VaultRow? {
         await note("vault")
@@ -81,27 +81,23 @@ final class AccessCountingCatalog: Catalog {
         await note("vaults")
         return try await real.vaults(after: after, limit: limit)
     }
-    func updateVault(_ vault: VaultRow, expectedGeneration: UInt64) async throws(StorageError) {
+    func updateVault(_ vault: VaultRow, expectedGeneration: UInt64, audit: AuditEntries) async throws(StorageError) {
         await note("updateVault")
-        return try await real.updateVault(vault, expectedGeneration: expectedGeneration)
+        return try await real.updateVault(vault, expectedGeneration: expectedGeneration, audit: audit)
     }
-    func beginVaultDeletion(_ uid: VaultUID) async throws(StorageError) -> VaultDeletion {
+    func beginVaultDeletion(_ uid: VaultUID, audit: AuditEntries) async throws(StorageError) -> VaultDeletion {
         await note("beginVaultDeletion")
-        return try await real.beginVaultDeletion(uid)
+        return try await real.beginVaultDeletion(uid, audit: audit)
     }
-    func shrinkDeletingVault(_ uid: VaultUID, at now: Timestamp, limit: Int) async throws(StorageError) -> Bool {
-        await note("shrinkDeletingVault")
-        return try await real.shrinkDeletingVault(uid, at: now, limit: limit)
-    }
-    func finishVaultDeletion(_ uid: VaultUID, generation: UInt64, at now: Timestamp) async throws(StorageError) {
+    func finishVaultDeletion(_ uid: VaultUID, generation: UInt64, at now: Timestamp, audit: AuditEntries) async throws(StorageError) {
         await note("finishVaultDeletion")
-        return try await real.finishVaultDeletion(uid, generation: generation, at: now)
+        return try await real.finishVaultDeletion(uid, generation: generation, at: now, audit: audit)
     }
     func commitArchive(
-        _ archive: ArchiveRow, from upload: (uid: UploadUID, revision: UInt64)?
+        _ archive: ArchiveRow, from upload: (uid: UploadUID, revision: UInt64)?, audit: AuditEntries
     ) async throws(StorageError) -> ArchiveCommit {
         await note("commitArchive")
-        return try await real.commitArchive(archive, from: upload)
+        return try await real.commitArchive(archive, from: upload, audit: audit)
     }
     func archive(_ uid: ArchiveUID) async throws(StorageError) -> ArchiveRow? {
         await note("archive")
@@ -114,22 +110,22 @@ final class AccessCountingCatalog: Catalog {
         return try await real.archives(vault: vault, after: after, from: from, until: until, limit: limit)
     }
     func deleteArchive(
-        _ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp, vaultGeneration: UInt64?
+        _ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp, vaultGeneration: UInt64?, audit: AuditEntries
     ) async throws(StorageError) -> ArchiveDeletion {
         await note("deleteArchive")
-        return try await real.deleteArchive(uid, at: now, purgeAfter: purgeAfter, vaultGeneration: vaultGeneration)
+        return try await real.deleteArchive(uid, at: now, purgeAfter: purgeAfter, vaultGeneration: vaultGeneration, audit: audit)
     }
     func purgeableArchives(at now: Timestamp, limit: Int) async throws(StorageError) -> [ArchiveRow] {
         await note("purgeableArchives")
         return try await real.purgeableArchives(at: now, limit: limit)
     }
-    func removeArchive(_ uid: ArchiveUID) async throws(StorageError) {
+    func removeArchive(_ uid: ArchiveUID, audit: AuditEntries) async throws(StorageError) {
         await note("removeArchive")
-        return try await real.removeArchive(uid)
+        return try await real.removeArchive(uid, audit: audit)
     }
-    func insertUpload(_ upload: UploadRow) async throws(StorageError) -> Bool {
+    func insertUpload(_ upload: UploadRow, audit: AuditEntries) async throws(StorageError) -> Bool {
         await note("insertUpload")
-        return try await real.insertUpload(upload)
+        return try await real.insertUpload(upload, audit: audit)
     }
     func upload(_ uid: UploadUID) async throws(StorageError) -> UploadRow? {
         await note("upload")
@@ -151,10 +147,10 @@ final class AccessCountingCatalog: Catalog {
         await note("parts")
         return try await real.parts(upload, from: index, limit: limit)
     }
-    func abortUpload(_ uid: UploadUID, generation: UInt64, at now: Timestamp) async throws(StorageError) -> UploadAbort
+    func abortUpload(_ uid: UploadUID, generation: UInt64, at now: Timestamp, audit: AuditEntries) async throws(StorageError) -> UploadAbort
     {
         await note("abortUpload")
-        return try await real.abortUpload(uid, generation: generation, at: now)
+        return try await real.abortUpload(uid, generation: generation, at: now, audit: audit)
     }
     func idleUploads(before: Timestamp, limit: Int) async throws(StorageError) -> [UploadRow] {
         await note("idleUploads")
@@ -168,9 +164,9 @@ final class AccessCountingCatalog: Catalog {
         await note("beginEpoch")
         return try await real.beginEpoch()
     }
-    func insertJob(_ job: JobRow, admission: JobAdmission?) async throws(StorageError) -> JobInsertion {
+    func insertJob(_ job: JobRow, admission: JobAdmission?, audit: AuditEntries) async throws(StorageError) -> JobInsertion {
         await note("insertJob")
-        return try await real.insertJob(job, admission: admission)
+        return try await real.insertJob(job, admission: admission, audit: audit)
     }
     func job(_ uid: JobUID) async throws(StorageError) -> JobRow? {
         await note("job")
@@ -205,10 +201,10 @@ final class AccessCountingCatalog: Catalog {
         return try await real.releaseJobs(uids, epoch: epoch)
     }
     func finishJob(
-        _ job: JobRow, epoch: UInt64, staged: StagedRow?, messages: [OutboxRow]
+        _ job: JobRow, epoch: UInt64, staged: StagedRow?, messages: [OutboxRow], audit: AuditEntries
     ) async throws(StorageError) -> JobFinish {
         await note("finishJob")
-        return try await real.finishJob(job, epoch: epoch, staged: staged, messages: messages)
+        return try await real.finishJob(job, epoch: epoch, staged: staged, messages: messages, audit: audit)
     }
     func staged(_ uid: StagedUID) async throws(StorageError) -> StagedRow? {
         await note("staged")
@@ -230,13 +226,13 @@ final class AccessCountingCatalog: Catalog {
         await note("nextMessage")
         return try await real.nextMessage(after: now)
     }
-    func removeMessage(_ id: MessageUID) async throws(StorageError) {
+    func removeMessage(_ id: MessageUID, audit: AuditEntries) async throws(StorageError) {
         await note("removeMessage")
-        return try await real.removeMessage(id)
+        return try await real.removeMessage(id, audit: audit)
     }
-    func updateMessage(_ message: OutboxRow) async throws(StorageError) {
+    func updateMessage(_ message: OutboxRow, audit: AuditEntries) async throws(StorageError) {
         await note("updateMessage")
-        return try await real.updateMessage(message)
+        return try await real.updateMessage(message, audit: audit)
     }
     func message(_ id: MessageUID) async throws(StorageError) -> OutboxRow? {
         await note("message")
@@ -268,9 +264,9 @@ final class AccessCountingCatalog: Catalog {
         await note("fact")
         return try await real.fact(name)
     }
-    func setFact(_ name: String, _ value: String) async throws(StorageError) {
+    func setFact(_ name: String, _ value: String, audit: AuditEntries) async throws(StorageError) {
         await note("setFact")
-        return try await real.setFact(name, value)
+        return try await real.setFact(name, value, audit: audit)
     }
     func backup(to path: String) async throws(StorageError) {
         await note("backup")

@@ -13,19 +13,20 @@ extension VaultEngine {
         _ caller: Caller, _ action: VaultAction, on target: AccessTarget
     ) async throws(VaultError) -> AccessGrant {
         try await vaultErrors("checking access") {
-            let judged = try await judge(caller, action, on: target, at: try await clockKeeper.reading())
+            let now = try await clockKeeper.reading().now
+            let judged = try await judge(caller, action, on: target, at: now)
             try enforce(judged, caller, action)
             return AccessGrant(vaultGeneration: judged.vault?.generation)
         }
     }
 
-    func judge(_ caller: Caller, _ action: VaultAction, on target: AccessTarget, at time: ClockReading) async throws
+    func judge(_ caller: Caller, _ action: VaultAction, on target: AccessTarget, at now: Timestamp) async throws
         -> Judgement
     {
         let context = RequestContext(
-            now: time.now, sourceAddress: caller.sourceAddress, isSecure: caller.isSecure, userAgent: caller.userAgent)
+            now: now, sourceAddress: caller.sourceAddress, isSecure: caller.isSecure, userAgent: caller.userAgent)
         return try await judge(
-            caller.principal, action, on: target, sessionPolicy: caller.sessionPolicy, context: context, at: time)
+            caller.principal, action, on: target, sessionPolicy: caller.sessionPolicy, context: context)
     }
 
     /// Throws what the client may know of a denial: within its own account who it is and what it wanted, of another account nothing.

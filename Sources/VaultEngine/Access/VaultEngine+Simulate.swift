@@ -9,7 +9,8 @@ extension VaultEngine {
         _ caller: Caller, _ action: VaultAction, on target: AccessTarget
     ) async throws(VaultError) -> AccessDecision {
         try await vaultErrors("simulating an access") {
-            try await judge(caller, action, on: target, at: try await clockKeeper.reading()).decision
+            let now = try await clockKeeper.reading().now
+            return try await judge(caller, action, on: target, at: now).decision
         }
     }
 }

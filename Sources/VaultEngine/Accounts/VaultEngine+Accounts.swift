@@ -22,7 +22,7 @@ extension VaultEngine {
                 let record = try await writeAccountRecord(account, from: 1)
                 let (row, members) = try seal(account, generation: record.generation)
                 do {
-                    try await catalog.putAccount(row, members: members, expectedGeneration: nil)
+                    try await catalog.putAccount(row, members: members, expectedGeneration: nil, audit: .none)
                 } catch let error as StorageError {
                     // Somebody made the account first: our record is not that account's.
                     if error.code == .alreadyExists { try await doom([record.blob], of: .cold) }

@@ -16,7 +16,7 @@ extension VaultEngine {
             try await gate.shared(location) {
                 let time = try await clockKeeper.reading()
                 let judged = try await judge(
-                    caller, .deleteArchive, on: .archive(location, id: archiveID), at: time)
+                    caller, .deleteArchive, on: .archive(location, id: archiveID), at: time.now)
                 try enforce(judged, caller, .deleteArchive)
                 guard let vault = judged.vault else { throw Messages.vaultNotFound(location) }
                 guard let id = judged.identifier else { throw Messages.archiveNotFound(archiveID) }
@@ -44,7 +44,7 @@ extension VaultEngine {
             let outcome: ArchiveDeletion
             do {
                 outcome = try await catalog.deleteArchive(
-                    archive.uid, at: now, purgeAfter: purgeAfter, vaultGeneration: vault.generation)
+                    archive.uid, at: now, purgeAfter: purgeAfter, vaultGeneration: vault.generation, audit: .none)
             } catch {
                 // The archive is still there: a record that says otherwise must not stay.
                 try await doomUnlessUnknown([record.blob], after: error)

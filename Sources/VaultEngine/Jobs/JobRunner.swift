@@ -179,7 +179,7 @@ struct JobRunner: Sendable {
         column.nextMarker = output.nextMarker
         done.sealed = try engine.seal(column, job: job.uid, in: vault)
         let messages = try engine.completionMessages(for: done, column, in: vault)
-        switch try await engine.catalog.finishJob(done, epoch: epoch, staged: output.staged, messages: messages) {
+        switch try await engine.catalog.finishJob(done, epoch: epoch, staged: output.staged, messages: messages, audit: .none) {
         case .finished:
             engine.scheduler.forgetFailures(of: job.uid)
             if !messages.isEmpty { engine.deliveries.wake.signal() }
@@ -263,7 +263,7 @@ struct JobRunner: Sendable {
                 column.statusMessage = reason
                 failed.sealed = try engine.seal(column, job: job.uid, in: vault)
                 let messages = try engine.completionMessages(for: failed, column, in: vault)
-                _ = try await engine.catalog.finishJob(failed, epoch: epoch, staged: nil, messages: messages)
+                _ = try await engine.catalog.finishJob(failed, epoch: epoch, staged: nil, messages: messages, audit: .none)
                 if !messages.isEmpty { engine.deliveries.wake.signal() }
             }
         } catch {

@@ -23,7 +23,7 @@ extension VaultEngine {
                 admission.capacity = Self.capacity(settings.capacity[vault.location.region] ?? [], at: job.created)
             }
         }
-        switch try await catalog.insertJob(job, admission: admission) {
+        switch try await catalog.insertJob(job, admission: admission, audit: .none) {
         case .inserted: return
         case .vaultGone: throw Messages.vaultNotFound(vault.location)
         case .overQuota(let bytes):
@@ -68,7 +68,7 @@ extension VaultEngine {
             }
             let later = try waiting(job, column, until: start, in: vault)
             switch try await catalog.insertJob(
-                later, admission: JobAdmission(region: vault.location.region, quota: bound))
+                later, admission: JobAdmission(region: vault.location.region, quota: bound), audit: .none)
             {
             case .inserted: return
             case .vaultGone: throw Messages.vaultNotFound(vault.location)
@@ -88,7 +88,8 @@ extension VaultEngine {
             let since = start(after: middle).advanced(by: .zero - RetrievalQuota.day)
             // A quota of nothing never admits the job; the refusal tells what is there.
             let probe = try await catalog.insertJob(
-                job, admission: JobAdmission(region: vault.location.region, quota: .since(since, maxBytes: 0)))
+                job, admission: JobAdmission(region: vault.location.region, quota: .since(since, maxBytes: 0)),
+                audit: .none)
             switch probe {
             case .overQuota(let bytes) where bytes + min(job.range?.count ?? 0, .max - bytes) <= quota.maxBytes:
                 free = middle

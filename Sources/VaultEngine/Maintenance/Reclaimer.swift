@@ -82,7 +82,7 @@ struct Reclaimer: Sendable {
             for blob in try await engine.cold.list(prefix: records, after: nil, limit: 1000) {
                 if case .upload = BlobName(blob.id.name) { try await engine.cold.delete(blob.id) }
             }
-            try await engine.catalog.removeArchive(archive.uid)
+            try await engine.catalog.removeArchive(archive.uid, audit: .none)
             engine.logger.info("a deleted archive was purged", metadata: ["archive": "\(archive.id)"])
         }
         return done.count >= Self.batch

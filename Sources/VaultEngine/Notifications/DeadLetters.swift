@@ -28,7 +28,7 @@ final class DeadLetters: Sendable {
 
     /// Writes a message down as dead, and makes room when its account has too many of them.
     func bury(_ row: OutboxRow) async throws(StorageError) {
-        try await catalog.updateMessage(row)
+        try await catalog.updateMessage(row, audit: .none)
         buried.increment()
         logger.warning(
             "a message was given up",
@@ -52,7 +52,7 @@ final class DeadLetters: Sendable {
                 account: account, state: .dead, after: nil, limit: Self.kept + 4 * Self.slack)
             guard letters.count > Self.kept else { return }
             let surplus = letters.prefix(letters.count - Self.kept)
-            for letter in surplus { try await catalog.removeMessage(letter.id) }
+            for letter in surplus { try await catalog.removeMessage(letter.id, audit: .none) }
             dropped.increment(by: surplus.count)
             logger.warning(
                 "the oldest dead letters of an account were dropped",

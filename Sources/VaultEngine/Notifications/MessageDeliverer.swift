@@ -70,7 +70,7 @@ struct MessageDeliverer: Sendable {
                 changed = true
             case .postpone(var row, let until):
                 row.notBefore = until
-                try await engine.catalog.updateMessage(row)
+                try await engine.catalog.updateMessage(row, audit: .none)
                 changed = true
             }
         }
@@ -144,7 +144,7 @@ struct MessageDeliverer: Sendable {
                 return .unknown
             case .taken:
                 delivered.increment()
-                try await engine.catalog.removeMessage(row.id)
+                try await engine.catalog.removeMessage(row.id, audit: .none)
                 engine.logger.info("message delivered", metadata: metadata(row))
                 return .taken
             case .hopeless(let reason):
@@ -162,7 +162,7 @@ struct MessageDeliverer: Sendable {
                 if next.state == .dead {
                     try await letters.bury(next)
                 } else {
-                    try await engine.catalog.updateMessage(next)
+                    try await engine.catalog.updateMessage(next, audit: .none)
                     engine.logger.log(
                         level: next.attempts == 1 ? .warning : .info, "a message was not taken and is tried again",
                         metadata: metadata(next).merging(["reason": "\(failure.reason)"]) { $1 })

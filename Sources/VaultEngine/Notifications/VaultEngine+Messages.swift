@@ -22,7 +22,7 @@ extension VaultEngine {
             row.state = .waiting
             row.attempts = 0
             row.notBefore = clock.now()
-            try await catalog.updateMessage(row)
+            try await catalog.updateMessage(row, audit: .none)
             return row.topic
         }
         deliveries.withQueue { $0.forgive(topic) }
@@ -33,7 +33,7 @@ extension VaultEngine {
     public func dropMessage(_ id: MessageUID) async throws(VaultError) {
         try await vaultErrors("dropping a message") {
             guard try await catalog.message(id) != nil else { throw Self.noMessage(id) }
-            try await catalog.removeMessage(id)
+            try await catalog.removeMessage(id, audit: .none)
         }
     }
 

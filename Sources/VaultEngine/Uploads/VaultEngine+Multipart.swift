@@ -32,7 +32,7 @@ extension VaultEngine {
                     UploadColumn(description: description), uid: uid.bytes, version: birth.keyVersion, key: birth.vaultKey,
                     random: random))
             let record = try await writeUploadRecord(row, description: description, in: vault, from: 1)
-            guard try await catalog.insertUpload(row) else {
+            guard try await catalog.insertUpload(row, audit: .none) else {
                 try await doom([record.blob], of: .cold)
                 throw Messages.vaultNotFound(location)
             }
@@ -213,7 +213,7 @@ extension VaultEngine {
         aborted.state = .aborted
         let description = try keyring.open(upload.sealed, as: UploadColumn.self, uid: upload.uid.bytes, of: vault).description
         let record = try await writeUploadRecord(aborted, description: description, in: vault, from: upload.generation + 1)
-        switch try await catalog.abortUpload(upload.uid, generation: record.generation, at: clock.now()) {
+        switch try await catalog.abortUpload(upload.uid, generation: record.generation, at: clock.now(), audit: .none) {
         case .aborted:
             // The open record, with the wrapped data key, has been replaced.
             let open = BlobName.upload(

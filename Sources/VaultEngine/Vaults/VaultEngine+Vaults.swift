@@ -29,7 +29,7 @@ extension VaultEngine {
         let vault = VaultRow(
             uid: uid, location: location, state: .active, created: now, generation: 1, compression: nil, keys: [key], settings: nil)
         let record = try await writeVaultRecord(vault, .none, from: 1)
-        switch try await catalog.createVault(vault, limit: Limits.maxVaultsPerAccountAndRegion) {
+        switch try await catalog.createVault(vault, limit: Limits.maxVaultsPerAccountAndRegion, audit: .none) {
         case .created: return true
         case .exists(let other):
             try await doom([record.blob], of: .cold)
@@ -55,7 +55,7 @@ extension VaultEngine {
             if vault.state == .active, try await isLocked(vault), try await holdsArchives(vault) {
                 throw VaultError(.invalidParameter, "Vault not empty or recently written to: \(location.arn)")
             }
-            switch try await freeingRoom({ try await catalog.beginVaultDeletion(vault.uid) }) {
+            switch try await freeingRoom({ try await catalog.beginVaultDeletion(vault.uid, audit: .none) }) {
             case .absent: return
             case .notEmpty:
                 throw VaultError(.invalidParameter, "Vault not empty or recently written to: \(location.arn)")
@@ -89,18 +89,13 @@ extension VaultEngine {
         }
     }
 
-    /// Rows that one transaction of a vault's deletion removes.
-    private static let deletionStep = 500
-
     /// The second half of a deletion: the durable record, then the catalog. Also run at start for deletions that a crash interrupted.
     func finishDeletion(of vault: VaultRow) async throws {
         try await gate.exclusive(vault.location) {
             var gone = vault
             gone.state = .deleted
             gone.generation = try await writeVaultRecord(gone, try settings(of: vault).settings, from: vault.generation + 1).generation
-            // It ends: nothing is added to a vault that is going.
-            while try await catalog.shrinkDeletingVault(vault.uid, at: clock.now(), limit: Self.deletionStep) {}
-            try await catalog.finishVaultDeletion(vault.uid, generation: gone.generation, at: clock.now())
+            try await catalog.finishVaultDeletion(vault.uid, generation: gone.generation, at: clock.now(), audit: .none)
         }
     }
 

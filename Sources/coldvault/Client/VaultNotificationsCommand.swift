@@ -30,18 +30,21 @@ struct VaultNotificationsCommand: AsyncParsableCommand {
 }
 
 extension VaultNotificationsCommand {
-    struct Get: VaultVerb {
+    struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show the topic and the events of a vault.")
 
         @OptionGroup var vault: VaultArgument
         @OptionGroup var options: ClientOptions
 
-        func perform(_ session: ClientSession, on name: String) async throws {
-            try VaultNotificationsCommand.show(try await session.client.vaultNotifications(vault: name), session)
+        func run() async throws {
+            let name = vault.resolved
+            try await ClientSession.run(options) { session in
+                try VaultNotificationsCommand.show(try await session.client.vaultNotifications(vault: name), session)
+            }
         }
     }
 
-    struct Set: VaultVerb {
+    struct Set: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Announce finished jobs of a vault to a topic; takes the place of what was set before.")
 
@@ -54,24 +57,31 @@ extension VaultNotificationsCommand {
         var events: [VaultEventArgument] = []
         @OptionGroup var options: ClientOptions
 
-        func perform(_ session: ClientSession, on name: String) async throws {
+        func run() async throws {
             let chosen = events.isEmpty ? VaultEventArgument.allCases : events
-            let settings = VaultNotificationSettings(topic: topic, events: chosen.map(\.rawValue))
-            try await session.client.setVaultNotifications(settings, vault: name)
-            try VaultNotificationsCommand.show(settings, session)
+            let (name, settings) = (
+                vault.resolved, VaultNotificationSettings(topic: topic, events: chosen.map(\.rawValue))
+            )
+            try await ClientSession.run(options) { session in
+                try await session.client.setVaultNotifications(settings, vault: name)
+                try VaultNotificationsCommand.show(settings, session)
+            }
         }
     }
 
-    struct Delete: VaultVerb {
+    struct Delete: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Announce nothing any more. Succeeds also when nothing was set.")
 
         @OptionGroup var vault: VaultArgument
         @OptionGroup var options: ClientOptions
 
-        func perform(_ session: ClientSession, on name: String) async throws {
-            try await session.client.deleteVaultNotifications(vault: name)
-            try session.show(["VaultName": .string(name)]) { "Jobs of vault '\(name)' are not announced." }
+        func run() async throws {
+            let name = vault.resolved
+            try await ClientSession.run(options) { session in
+                try await session.client.deleteVaultNotifications(vault: name)
+                try session.show(["VaultName": .string(name)]) { "Jobs of vault '\(name)' are not announced." }
+            }
         }
     }
 }
