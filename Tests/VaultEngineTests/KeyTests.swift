@@ -98,6 +98,23 @@ import VaultModel
         }
     }
 
+    /// A rotation that could not be committed has made a key of the next version, and the rotation after it makes another.
+    @Test func keysOfTheSameVersionAreNeverMixedUp() async throws {
+        try await withVault { vault in
+            let row = try #require(try await vault.catalog.vault(at: vault.location))
+            func rotated() throws -> VaultRow {
+                var next = row
+                next.keys.append(
+                    try vault.keyring.makeVaultKey(
+                        account: row.location.account, vault: row.uid, version: 2, now: vault.clock.now()))
+                return next
+            }
+            let (failed, committed) = (try rotated(), try rotated())
+            let abandoned = try vault.keyring.currentKey(of: failed).key
+            #expect(!(try vault.keyring.currentKey(of: committed).key.isEqual(to: abandoned)))
+        }
+    }
+
     @Test func aNewVaultKeyIsForNewArchivesOnly() async throws {
         try await withVault { vault in
             let (old, new) = (content(2 << 20, seed: 1), content(3000, seed: 2))

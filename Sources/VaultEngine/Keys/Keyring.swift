@@ -30,9 +30,11 @@ public final class Keyring: Sendable {
         var isAdding = false
     }
 
+    /// The wrap belongs to it: a rotation whose commit failed leaves a key behind that has the version of the next one.
     private struct VaultKeyName: Hashable {
         let vault: VaultUID
         let version: UInt32
+        let wrapped: [UInt8]
     }
 
     /// Unwrapped vault keys kept at once; the cache is emptied when it is full, which costs one unwrap (4 µs) each.
@@ -228,7 +230,7 @@ public final class Keyring: Sendable {
     }
 
     private func key(_ wrap: VaultKeyWrap, account: AccountID, vault: VaultUID) throws(VaultError) -> SecretKey {
-        let name = VaultKeyName(vault: vault, version: wrap.version)
+        let name = VaultKeyName(vault: vault, version: wrap.version, wrapped: wrap.wrapped)
         if let cached = state.withLock({ $0.vaultKeys[name] }) { return cached }
         let master = try master(wrap.masterVersion)
         do {
