@@ -132,22 +132,25 @@ extension VaultEngine {
             let memory = try await budget.reserve(Self.completionBytes)
             defer { memory.release() }
             let birth = try ArchiveBirth(of: upload, in: vault, keyring: keyring)
-            let parts = try await storedParts(of: upload, vault: vault)
-            try await compute.run {
-                try UploadLifeCycle(partBytes: upload.partBytes).verify(
-                    parts.map { ($0.index, $0.length, $0.treeHash) }, size: size, treeHash: treeHash)
-            }
-            try await checkOpen(upload, in: vault, orCompletedWith: parts)
-            let description = try keyring.open(upload.sealed, as: UploadColumn.self, uid: upload.uid.bytes, of: vault).description
             do {
+                let parts = try await storedParts(of: upload, vault: vault)
+                try await compute.run {
+                    try UploadLifeCycle(partBytes: upload.partBytes).verify(
+                        parts.map { ($0.index, $0.length, $0.treeHash) }, size: size, treeHash: treeHash)
+                }
+                try await checkOpen(upload, in: vault, orCompletedWith: parts)
+                let description = try keyring.open(upload.sealed, as: UploadColumn.self, uid: upload.uid.bytes, of: vault).description
                 return try await commitArchive(
                     birth, vault: vault, parts: parts, treeHash: treeHash, description: description,
                     upload: (upload.uid, upload.revision), draft: nil)
-            } catch let error as VaultError where error.code == .notFound {
-                // Another request may have completed it in between: then both asked for the same archive.
+            } catch let error as VaultError where error.code == .notFound || error.code == .invalidParameter {
+                // Another request may have closed it in between, and taken the parts away: then its answer is this one's.
                 let now = try await findUpload(uploadID, in: vault)
-                guard now.state == .completed else { throw error }
-                return try await completedBefore(now, vault: vault, size: size, treeHash: treeHash)
+                switch now.state {
+                case .open: throw error
+                case .aborted: throw Messages.uploadNotFound(uploadID)
+                case .completed: return try await completedBefore(now, vault: vault, size: size, treeHash: treeHash)
+                }
             }
         }
     }
