@@ -192,6 +192,13 @@ let package = Package(
                 "VaultEngine", "AccessPolicy", "CanonicalJSON", "Cryptography", "Execution", "FileBlobStore", "FileKeyCustody",
                 "Messaging", "PosixDisk", "SQLiteCatalog", "SealedArchive", "Storage", "StorageLaws", "TreeHash", "VaultModel", nio, logging,
             ], swiftSettings: house),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: [
+                "VaultEngine", "CanonicalJSON", "Cryptography", "Execution", "FileBlobStore", "FileKeyCustody", "Messaging", "PosixDisk",
+                "SQLiteCatalog", "SealedArchive", "Storage", "StorageLaws", "TreeHash", "VaultModel", nio, logging,
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ], exclude: ["planted"], swiftSettings: house),
         .testTarget(name: "ObservabilityTests", dependencies: ["Observability", logging, metrics], swiftSettings: house),
         .testTarget(name: "ServiceConfigurationTests", dependencies: ["ServiceConfiguration"], swiftSettings: house),
         .testTarget(

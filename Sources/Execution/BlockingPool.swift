@@ -11,9 +11,17 @@ import Synchronization
 public final class BlockingPool: Sendable {
     /// What the pool is for, as logs and metrics call it.
     public let name: String
+    /// Zero when the pool has none of its own (``init(name:submit:)``).
     public let threads: Int
-    private let pool: NIOThreadPool
+    /// Runs a piece of work once, elsewhere or later.
+    public typealias Submit = @Sendable (_ work: @escaping @Sendable () -> Void) -> Void
+    private let backing: Backing
     private let activity = Mutex(Activity())
+
+    private enum Backing {
+        case threads(NIOThreadPool)
+        case submit(Submit)
+    }
 
     private struct Activity {
         /// Work handed in and not yet finished.
@@ -27,8 +35,17 @@ public final class BlockingPool: Sendable {
         precondition((1...256).contains(threads), "a blocking pool has 1 to 256 threads")
         self.name = name
         self.threads = threads
-        pool = NIOThreadPool(numberOfThreads: threads)
+        let pool = NIOThreadPool(numberOfThreads: threads)
         pool.start()
+        backing = .threads(pool)
+    }
+
+    /// A pool without threads: `submit` runs each piece of work exactly once, when and where it likes. For whoever must decide the order of
+    /// everything that happens, such as a simulation.
+    public init(name: String, submit: @escaping Submit) {
+        self.name = name
+        threads = 0
+        backing = .submit(submit)
     }
 
     /// Work handed in and not yet finished, the running work included.
@@ -44,7 +61,7 @@ public final class BlockingPool: Sendable {
             activity.withLock { $0.unfinished += 1 }
             // The state says "cancelled" only once the pool is stopped; the work is then run here, where it was
             // submitted.
-            pool.submit { _ in
+            submit {
                 let result: Result<T, E>
                 do throws(E) {
                     result = .success(try work())
@@ -75,7 +92,14 @@ public final class BlockingPool: Sendable {
             })
         else { return }
         // The one error it can report is "already shut down", which leaves nothing to do.
-        try? await pool.shutdownGracefully()
+        if case .threads(let pool) = backing { try? await pool.shutdownGracefully() }
+    }
+
+    private func submit(_ work: @escaping @Sendable () -> Void) {
+        switch backing {
+        case .threads(let pool): pool.submit { _ in work() }
+        case .submit(let submit): submit(work)
+        }
     }
 
     private func finishOne() {
@@ -90,6 +114,6 @@ public final class BlockingPool: Sendable {
 
     deinit {
         // Threads keep the NIO pool, not us: a pool that nobody shut down must still end them.
-        if !activity.withLock({ $0.isShutDown }) { pool.shutdownGracefully { _ in } }
+        if case .threads(let pool) = backing, !activity.withLock({ $0.isShutDown }) { pool.shutdownGracefully { _ in } }
     }
 }

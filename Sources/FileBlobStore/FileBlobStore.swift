@@ -112,7 +112,7 @@ public final class FileBlobStore: BlobStore {
             for id in published { try? await disk.remove(path(of: id)) }
             throw error
         }
-        for directory in Set(published.map(directory(of:))) { try await makeNamesDurable(in: directory) }
+        for directory in Set(published.map(directory(of:))).sorted() { try await makeNamesDurable(in: directory) }
     }
 
     /// Links a synced file to the path of `id`.

@@ -32,6 +32,9 @@ final class GroupCommit: Sendable {
     /// What ends a transaction; replaced only by tests that need a COMMIT to fail.
     typealias Commit = @Sendable (Database) throws -> Void
 
+    /// Gives a group its turn on the writer connection, off the caller's executor; replaced only by simulations, which decide when that is.
+    typealias Turn = @Sendable (DatabasePool, @escaping @Sendable (Database) -> Void) -> Void
+
     private struct Member: Sendable {
         /// Makes the change; what it returns gives the caller its result.
         let run: @Sendable (Database) throws -> @Sendable () -> Void
@@ -57,11 +60,18 @@ final class GroupCommit: Sendable {
 
     private let database: DatabasePool
     private let commit: Commit
+    private let turn: Turn
     private let state = Mutex(State())
 
-    init(_ database: DatabasePool, commit: @escaping Commit = { try $0.change("COMMIT") }) {
+    /// - Parameter turn: by default the writer connection's own serial queue, a thread that is neither of the cooperative pool nor an event
+    ///   loop.
+    init(
+        _ database: DatabasePool, commit: @escaping Commit = { try $0.change("COMMIT") },
+        turn: @escaping Turn = { database, work in database.asyncWriteWithoutTransaction { work($0) } }
+    ) {
         self.database = database
         self.commit = commit
+        self.turn = turn
     }
 
     /// Changes handed in whose group has not begun.
@@ -132,9 +142,8 @@ final class GroupCommit: Sendable {
         }
     }
 
-    /// On the writer connection's own serial queue, a thread that is neither of the cooperative pool nor an event loop.
     private func schedule() {
-        database.asyncWriteWithoutTransaction { database in self.drain(database) }
+        turn(database) { self.drain($0) }
     }
 
     private func drain(_ database: Database) {

@@ -7,12 +7,13 @@ import Synchronization
 /// A disk in memory that forgets like a real one: the place to fail the k-th call, to run out of room and to cut the
 /// power.
 ///
-/// What survives a power cut, chosen by seed: of each file the synced bytes and any (perhaps garbled) part of what was
+/// What survives a power cut, chosen by seed: of each file the synced bytes and any (perhaps garbled or torn) part of what was
 /// appended since;
-/// of each directory the synced names and, as a journal does it, the first n of the changes since. Nameless files are
-/// gone.
+/// of each directory the synced names and, of the changes since, the first n as a journal does it, or any as no order was
+/// promised. Nameless files are gone. With a ``DiskWeather`` it also fails, dawdles and lies in between.
 public final class SimulatedDisk: Disk {
     private let state: Mutex<SimulatedDiskState>
+    private let weather = Mutex<DiskWeather?>(nil)
 
     public init(capacityBytes: UInt64 = .max) { state = Mutex(SimulatedDiskState(capacityBytes: capacityBytes)) }
 
@@ -33,6 +34,22 @@ public final class SimulatedDisk: Disk {
     /// Cuts the power in the middle of the call with this number: it and all later ones fail until
     /// ``restorePower(seed:)``.
     public func cutPower(atOperation operation: Int) { state.withLock { $0.powerCut = operation } }
+
+    /// Cuts the power between two calls: from now on all fail until ``restorePower(seed:)``.
+    public func cutPower() { state.withLock { $0.powerCut = $0.operations - 1 } }
+
+    /// Whether a cut has happened and the power is not back.
+    public var isPowerOff: Bool { state.withLock { $0.isPowerOff } }
+
+    /// The process has ended and another begins, with the power on all the time: open files are void, nameless ones gone, everything else is
+    /// as it was, and what was not synced still is not.
+    public func restartProcess() { state.withLock { $0.restartProcess() } }
+
+    /// What calls meet from now on; nil for good weather.
+    public func set(weather: DiskWeather?) { self.weather.withLock { $0 = weather } }
+
+    /// Every file that has a name, by path, as a look at the platters would find it: no call, never fails.
+    public var contents: [String: [UInt8]] { state.withLock { $0.contents() } }
 
     /// Cuts the power now, if it is still on, and comes back with what survived; open files are void.
     public func restorePower(seed: UInt64) {
@@ -56,18 +73,18 @@ public final class SimulatedDisk: Disk {
     // MARK: Disk
 
     public func createDirectory(_ path: String) async throws(StorageError) {
-        try await perform { (state) throws(StorageError) in try state.makeDirectory(path) }
+        try await perform(.makeDirectory) { (state) throws(StorageError) in try state.makeDirectory(path) }
     }
 
     public func syncDirectory(_ path: String) async throws(StorageError) {
-        try await perform { (state) throws(StorageError) in
+        try await perform(.syncDirectory) { (state) throws(StorageError) in
             guard case .directory(let id)? = state.resolve(path) else { throw SimulatedDiskState.notFound(path) }
             state.directories[id]?.sync()
         }
     }
 
     public func createTemporary(in directory: String) async throws(StorageError) -> any DiskFile {
-        let (id, epoch) = try await perform { (state) throws(StorageError) in
+        let (id, epoch) = try await perform(.create) { (state) throws(StorageError) in
             guard case .directory? = state.resolve(directory) else { throw SimulatedDiskState.notFound(directory) }
             return (state.makeFile(), state.epoch)
         }
@@ -75,7 +92,7 @@ public final class SimulatedDisk: Disk {
     }
 
     public func openFile(_ path: String) async throws(StorageError) -> any DiskFile {
-        let (id, epoch) = try await perform { (state) throws(StorageError) in
+        let (id, epoch) = try await perform(.open) { (state) throws(StorageError) in
             guard case .file(let id)? = state.resolve(path) else { throw SimulatedDiskState.notFound(path) }
             state.files[id]?.handles += 1
             state.openFiles += 1
@@ -86,7 +103,7 @@ public final class SimulatedDisk: Disk {
 
     public func publish(_ file: any DiskFile, at path: String) async throws(StorageError) {
         guard let file = file as? SimulatedFile else { preconditionFailure("a disk publishes its own files only") }
-        try await perform { (state) throws(StorageError) in
+        try await perform(.publish) { (state) throws(StorageError) in
             _ = try state.open(file.id, file.epoch)
             let (directory, name) = try state.place(path)
             guard state.directories[directory]?.names[name] == nil else {
@@ -97,7 +114,7 @@ public final class SimulatedDisk: Disk {
     }
 
     public func replace(_ path: String, with bytes: [UInt8]) async throws(StorageError) {
-        try await perform { (state) throws(StorageError) in
+        try await perform(.replace) { (state) throws(StorageError) in
             let (directory, name) = try state.place(path)
             let id = state.makeFile()
             defer { state.release(id) }
@@ -109,19 +126,19 @@ public final class SimulatedDisk: Disk {
     }
 
     public func readAll(_ path: String, limit: Int) async throws(StorageError) -> [UInt8] {
-        try await perform { (state) throws(StorageError) in
+        try await perform(.read) { (state) throws(StorageError) in
             guard case .file(let id)? = state.resolve(path), let file = state.files[id] else {
                 throw SimulatedDiskState.notFound(path)
             }
             guard file.bytes.count <= limit else {
                 throw StorageError(.integrity, "\(path) is larger than \(limit) bytes")
             }
-            return file.bytes
+            return state.misread(file.bytes, of: id)
         }
     }
 
     public func remove(_ path: String) async throws(StorageError) {
-        try await perform { (state) throws(StorageError) in
+        try await perform(.remove) { (state) throws(StorageError) in
             guard case .file? = state.resolve(path) else { return }
             let (directory, name) = try state.place(path)
             state.setName(name, in: directory, to: nil)
@@ -129,14 +146,14 @@ public final class SimulatedDisk: Disk {
     }
 
     public func size(of path: String) async throws(StorageError) -> UInt64? {
-        try await perform { (state) throws(StorageError) in
+        try await perform(.look) { (state) throws(StorageError) in
             guard case .file(let id)? = state.resolve(path) else { return nil }
             return state.files[id].map { UInt64($0.bytes.count) }
         }
     }
 
     public func entries(of directory: String) async throws(StorageError) -> [DiskEntry] {
-        try await perform { (state) throws(StorageError) in
+        try await perform(.look) { (state) throws(StorageError) in
             guard case .directory(let id)? = state.resolve(directory), let names = state.directories[id]?.names else {
                 return []
             }
@@ -151,17 +168,20 @@ public final class SimulatedDisk: Disk {
     }
 
     public func availableBytes(at path: String) async throws(StorageError) -> UInt64 {
-        try await perform { (state) throws(StorageError) in state.capacityBytes - state.usedBytes }
+        try await perform(.look) { (state) throws(StorageError) in state.capacityBytes - state.usedBytes }
     }
 
     /// One call: lets other tasks in between, counts, and fails or loses power if that is due.
     func perform<T: Sendable>(
-        _ body: @Sendable (inout SimulatedDiskState) throws(StorageError) -> T
+        _ call: DiskCall, _ body: @Sendable (inout SimulatedDiskState) throws(StorageError) -> T
     ) async throws(StorageError) -> T {
         await Task.yield()
+        let weather = weather.withLock { $0 }
+        let mood = weather?.mood(call) ?? .good
+        if case .slow(let duration) = mood { await weather?.pause(duration) }
         let result: Result<T, StorageError> = state.withLock { state in
             do throws(StorageError) {
-                return .success(try state.operation(body))
+                return .success(try state.operation(mood, body))
             } catch {
                 return .failure(error)
             }
@@ -197,31 +217,32 @@ final class SimulatedFile: DiskFile {
     }
 
     func write(_ bytes: ByteBuffer) async throws(StorageError) {
-        try await disk.perform { [id, epoch] (state) throws(StorageError) in
+        try await disk.perform(.write) { [id, epoch] (state) throws(StorageError) in
             _ = try state.open(id, epoch)
             try state.append(Array(bytes.readableBytesView), to: id)
         }
     }
 
     func read(_ range: Range<UInt64>) async throws(StorageError) -> ByteBuffer {
-        try await disk.perform { [id, epoch] (state) throws(StorageError) in
+        try await disk.perform(.read) { [id, epoch] (state) throws(StorageError) in
             let file = try state.open(id, epoch)
             guard range.upperBound <= UInt64(file.bytes.count) else {
                 throw StorageError(.integrity, "the file ends at \(file.bytes.count), before the end of \(range)")
             }
-            return ByteBuffer(bytes: file.bytes[Int(range.lowerBound)..<Int(range.upperBound)])
+            let bytes = Array(file.bytes[Int(range.lowerBound)..<Int(range.upperBound)])
+            return ByteBuffer(bytes: state.misread(bytes, of: id))
         }
     }
 
     func size() async throws(StorageError) -> UInt64 {
-        try await disk.perform { [id, epoch] (state) throws(StorageError) in
+        try await disk.perform(.look) { [id, epoch] (state) throws(StorageError) in
             UInt64(try state.open(id, epoch).bytes.count)
         }
     }
 
     func sync() async throws(StorageError) {
         do throws(StorageError) {
-            try await disk.perform { [id, epoch] (state) throws(StorageError) in
+            try await disk.perform(.sync) { [id, epoch] (state) throws(StorageError) in
                 guard !(try state.open(id, epoch).suspect) else {
                     throw StorageError(.integrity, "a sync of the file has failed before")
                 }

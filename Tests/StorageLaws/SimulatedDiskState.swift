@@ -46,6 +46,8 @@ struct SimulatedDiskState {
     var powerCut: Int?
     /// The running call is going to fail after it has done what it does.
     var failing = false
+    /// How the running call lies about what it reads.
+    var misreading: DiskMood.Misreading?
     private var nextID = 1
 
     init(capacityBytes: UInt64) { self.capacityBytes = capacityBytes }
@@ -54,11 +56,18 @@ struct SimulatedDiskState {
 
     // MARK: calls
 
-    mutating func operation<T>(_ body: (inout SimulatedDiskState) throws(StorageError) -> T) throws(StorageError) -> T {
+    var isPowerOff: Bool { powerCut.map { operations > $0 } ?? false }
+
+    mutating func operation<T>(
+        _ mood: DiskMood, _ body: (inout SimulatedDiskState) throws(StorageError) -> T
+    ) throws(StorageError) -> T {
         let number = operations
         operations += 1
         if let powerCut, number > powerCut { throw StorageError(.transient, "the power is off") }
-        let failure = number == powerCut ? StorageError.Code.transient : failures.removeValue(forKey: number)
+        var failure = number == powerCut ? StorageError.Code.transient : failures.removeValue(forKey: number)
+        if failure == nil, case .fails(let code) = mood { failure = code }
+        if case .lies(let how) = mood { misreading = how }
+        defer { misreading = nil }
         guard let failure else { return try body(&self) }
         // Every second failing call has had its effect already when it fails, or half of it.
         failing = true
@@ -80,8 +89,13 @@ struct SimulatedDiskState {
         for id in directories.keys.sorted() {
             guard var directory = directories[id] else { continue }
             let kept = Int.random(in: 0...directory.journal.count, using: &random)
+            // A journal keeps the order; POSIX promises none.
+            let isOrdered = Bool.random(using: &random)
             directory.names = directory.syncedNames
-            for (name, node) in directory.journal.prefix(kept) { directory.names[name] = node }
+            for (place, (name, node)) in directory.journal.enumerated()
+            where isOrdered ? place < kept : Bool.random(using: &random) {
+                directory.names[name] = node
+            }
             directory.sync()
             directories[id] = directory
         }
@@ -90,8 +104,16 @@ struct SimulatedDiskState {
             var survivor = file.syncedBytes
             let appended = file.bytes.dropFirst(file.syncedBytes.count)
             let kept = appended.prefix(Int.random(in: 0...appended.count, using: &random))
-            // A file may have grown before its bytes arrived.
-            survivor += Bool.random(using: &random) ? Array(kept) : [UInt8](repeating: 0, count: kept.count)
+            // A file may have grown before its bytes arrived, and its pages arrive in any order.
+            switch Int.random(in: 0..<3, using: &random) {
+            case 0: survivor += kept
+            case 1: survivor += [UInt8](repeating: 0, count: kept.count)
+            default:
+                for start in stride(from: kept.startIndex, to: kept.endIndex, by: 4096) {
+                    let page = kept[start..<min(start + 4096, kept.endIndex)]
+                    survivor += Bool.random(using: &random) ? Array(page) : [UInt8](repeating: 0, count: page.count)
+                }
+            }
             file.bytes = survivor
             file.sync()
             file.handles = 0
@@ -100,6 +122,50 @@ struct SimulatedDiskState {
             files[id] = file
         }
         collectUnreachable()
+    }
+
+    mutating func restartProcess() {
+        epoch += 1
+        openFiles = 0
+        powerCut = nil
+        failures = [:]
+        for id in files.keys {
+            files[id]?.handles = 0
+            files[id]?.suspect = false
+        }
+        // Nameless files end with their last handle, unless a power cut may bring their name back.
+        files = files.filter { $0.value.links > 0 || $0.value.wasNamed }
+        usedBytes = files.values.reduce(0) { $0 + ($1.links > 0 ? UInt64($1.bytes.count) : 0) }
+    }
+
+    func contents() -> [String: [UInt8]] {
+        var found: [String: [UInt8]] = [:]
+        var pending = [(0, "")]
+        while let (id, path) = pending.popLast() {
+            for (name, node) in directories[id]?.names ?? [:] {
+                switch node {
+                case .directory(let inner): pending.append((inner, "\(path)/\(name)"))
+                case .file(let file): found["\(path)/\(name)"] = files[file]?.bytes
+                }
+            }
+        }
+        return found
+    }
+
+    /// What a read gives when the medium lies.
+    func misread(_ bytes: [UInt8], of id: Int) -> [UInt8] {
+        guard let misreading, !bytes.isEmpty else { return bytes }
+        switch misreading {
+        case .flipped(let choice):
+            var bytes = bytes
+            bytes[Int(choice % UInt64(bytes.count))] ^= UInt8(1 << (choice >> 32 & 7))
+            return bytes
+        case .stale: return [UInt8](repeating: 0, count: bytes.count)
+        case .misdirected(let choice):
+            let others = files.filter { $0.key != id && $0.value.bytes.count >= bytes.count }.keys.sorted()
+            guard !others.isEmpty, let other = files[others[Int(choice % UInt64(others.count))]] else { return bytes }
+            return Array(other.bytes.prefix(bytes.count))
+        }
     }
 
     /// Frees what no name leads to any more.
