@@ -32,15 +32,18 @@ public struct GlacierServerConfiguration: Sendable {
     /// The regions that signatures may be scoped to; each is its own namespace of vaults.
     public var regions: Set<Region>
     public var limits: ConnectionLimits
+    public var accountLimits: AccountLimits
 
     public init(
-        host: String, port: Int, tls: TLS? = nil, regions: Set<Region>, limits: ConnectionLimits = ConnectionLimits()
+        host: String, port: Int, tls: TLS? = nil, regions: Set<Region>, limits: ConnectionLimits = ConnectionLimits(),
+        accountLimits: AccountLimits = AccountLimits()
     ) {
         self.host = host
         self.port = port
         self.tls = tls
         self.regions = regions
         self.limits = limits
+        self.accountLimits = accountLimits
     }
 }
 
@@ -84,9 +87,10 @@ public struct GlacierServer: Service {
             authenticator: Authenticator(
                 operations: operations, verifier: verifier, clock: clock, allowance: allowance),
             endpoints: GlacierEndpoints(operations: operations), allowance: allowance, random: random,
+            accounts: AccountDesk(limits: configuration.accountLimits, clock: clock, metrics: metrics),
             journal: RequestJournal(logger: logger, factory: metrics))
         connection = HTTPConnection(
-            limits: configuration.limits, tls: try configuration.tls.map(ServerCertificate.context), clock: clock,
+            desk: ConnectionDesk(limits: configuration.limits, metrics: metrics), limits: configuration.limits, tls: try configuration.tls.map(ServerCertificate.context), clock: clock,
             respond: { await responder.respond($0) }, refuse: { responder.refuse($0) })
         self.configuration = configuration
         self.eventLoopGroup = eventLoopGroup
@@ -99,7 +103,8 @@ public struct GlacierServer: Service {
         let server = connection.server(
             configuration: ServerConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 1024,
-                availableConnectionsDelegate: MaximumAvailableConnections(configuration.limits.maxConnections)),
+                availableConnectionsDelegate: MaximumAvailableConnections(
+                    configuration.limits.maxConnections + ConnectionDesk.spareConnections)),
             onServerRunning: { channel in await onServerRunning(channel.localAddress?.port ?? 0) },
             eventLoopGroup: eventLoopGroup, logger: logger)
         try await server.run()

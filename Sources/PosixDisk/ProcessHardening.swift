@@ -22,6 +22,19 @@ public enum ProcessHardening {
         guard processControl(setDumpable, 0, 0, 0, 0) == 0 else { throw DiskFailure("prctl", "PR_SET_DUMPABLE").error }
     }
 
+    /// Lets the process open as many files as the system lets it, and says how many that are.
+    public static func raiseFileLimit() throws(StorageError) -> Int {
+        var limit = rlimit(rlim_cur: 0, rlim_max: 0)
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+            throw DiskFailure("getrlimit", "RLIMIT_NOFILE").error
+        }
+        limit.rlim_cur = limit.rlim_max
+        guard unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+            throw DiskFailure("setrlimit", "RLIMIT_NOFILE").error
+        }
+        return Int(clamping: limit.rlim_cur)
+    }
+
     /// A peer or a log reader that goes away is an error of one write, not the end of the process.
     public static func ignoreBrokenPipes() {
         _ = signal(SIGPIPE, SIG_IGN)

@@ -57,7 +57,7 @@ extension SQLiteCatalog {
         }
     }
 
-    /// Empty, too, when `epoch` is not the newest one. Each claim counts as an attempt.
+    /// Empty, too, when `epoch` is not the newest one. Each claim counts as an attempt until it is handed back.
     public func claimJobs(
         like uid: JobUID, epoch: UInt64, at now: Timestamp, leaseUntil: Timestamp, limit: Int
     ) async throws(StorageError) -> [JobRow] {
@@ -113,7 +113,8 @@ extension SQLiteCatalog {
             for uid in uids {
                 try database.change(
                     """
-                    UPDATE jobs SET state = 'queued', lease_epoch = NULL, lease_until = NULL
+                    UPDATE jobs SET state = 'queued', lease_epoch = NULL, lease_until = NULL,
+                        attempts = MAX(0, attempts - 1)
                     WHERE uid = ? AND state = 'leased' AND lease_epoch = ?
                     """, [uid.sql, epoch.sql()])
             }

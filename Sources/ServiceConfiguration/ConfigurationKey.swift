@@ -23,6 +23,9 @@ public enum ConfigurationKey: String, CaseIterable, Sendable {
     case outputMode
     case memoryBudget
     case maxConnections
+    case maxConnectionsPerAddress
+    case maxRequestsPerAccount
+    case requestRatePerAccount
     case jobs
     case minimumBodyRate
     case bodyRateGrace
@@ -144,7 +147,25 @@ extension ConfigurationKey {
         case .memoryBudget:
             ("128MiB", "`48MiB` to `64GiB`", "Memory for bodies in flight. Requests wait for their share.")
         case .maxConnections:
-            ("1024", "`1` to `65536`", "Connections served at once; further ones wait to be accepted.")
+            (
+                "1024", "`1` to `65536`",
+                "Connections open at once. Beyond, the one that has waited longest makes room, or the newest gets 503."
+            )
+        case .maxConnectionsPerAddress:
+            (
+                "256", "`0` to `65536`",
+                "Of these, connections of one address (of IPv6: one /64). 0 = no limit; so behind a proxy."
+            )
+        case .maxRequestsPerAccount:
+            (
+                "256", "`1` to `65536`",
+                "Requests of one account at work at once; further ones get `ThrottlingException`."
+            )
+        case .requestRatePerAccount:
+            (
+                "0", "`0` to `1000000`, per second",
+                "Requests of one account; further ones get `ThrottlingException`. Twice as many may come at once. 0 = no limit."
+            )
         case .jobs:
             ("4", "`1` to `64`", "Retrieval jobs worked on at once.")
         case .minimumBodyRate:

@@ -36,6 +36,11 @@ public struct ServiceConfiguration: Sendable, Equatable {
     /// At least 48 MiB.
     public var memoryBudgetBytes: Int
     public var maxConnections: Int
+    /// Zero: no limit.
+    public var maxConnectionsPerAddress: Int
+    public var maxRequestsPerAccount: Int
+    /// Per second; zero: no limit.
+    public var requestRatePerAccount: Int
     /// Retrieval jobs at once.
     public var jobs: Int
     /// Bytes per second; zero turns the rule off.

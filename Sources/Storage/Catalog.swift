@@ -122,7 +122,7 @@ public protocol Catalog: AuditCatalog, KeyCatalog, ScrubCatalog, Sendable {
     ) async throws(StorageError) -> [JobRow]
     /// Extends leases that are still ours; returns those that are.
     func renewLeases(_ uids: [JobUID], epoch: UInt64, leaseUntil: Timestamp) async throws(StorageError) -> Set<JobUID>
-    /// Gives leases back: the jobs are queued again.
+    /// Gives leases back: the jobs are queued again, and the claim no longer counts as an attempt.
     func releaseJobs(_ uids: [JobUID], epoch: UInt64) async throws(StorageError)
     /// Ends a leased job of ours: writes state, sealed, completed, expires, staged, outputBytes of `job`. Inserts `staged` if given and not there.
     /// Adds `messages` to the outbox in the same transaction, only when the job is finished by it.

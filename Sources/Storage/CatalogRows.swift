@@ -304,6 +304,7 @@ public struct JobRow: Hashable, Sendable {
     /// The owner's epoch and until when it may believe to own the job.
     public var leaseEpoch: UInt64?
     public var leaseUntil: Timestamp?
+    /// Leases that nobody handed back, the one held now included: how often a process died with the job, plus one while it is at work.
     public var attempts: UInt32
     public init(
         uid: JobUID, id: String, vault: VaultUID, account: AccountID, action: Action, tier: String?, state: State,

@@ -97,7 +97,7 @@ extension GlacierClient {
         return try await pages(call, items: "UploadsList").map { try UploadDescription($0) }
     }
 
-    private func upload(
+    func upload(
         _ id: String, in vault: String, operation: String, method: String
     ) throws(ClientError) -> GlacierCall {
         GlacierCall(
@@ -105,7 +105,7 @@ extension GlacierClient {
             path: try Self.vaultPath(vault) + ["multipart-uploads", try Self.identifier(id, "an upload id")])
     }
 
-    private static func stored(_ headers: HTTPHeaders, by call: GlacierCall) throws(ClientError) -> StoredArchive {
+    static func stored(_ headers: HTTPHeaders, by call: GlacierCall) throws(ClientError) -> StoredArchive {
         guard let id = headers.first(name: "x-amz-archive-id"), !id.isEmpty else {
             throw Missing.member("x-amz-archive-id", of: "answer to \(call.operation)")
         }

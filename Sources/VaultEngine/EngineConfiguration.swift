@@ -38,12 +38,16 @@ public struct EngineConfiguration: Sendable {
     /// Bytes of working memory for all requests and jobs together. While provisioned jobs run, up to 64 MiB more, and never more than as
     /// much again.
     public var memoryBudgetBytes = 128 << 20
+    /// A request waits so long for its share of them before it is told to come back.
+    public var memoryWait: Duration = .seconds(45)
     /// A lease lives so long without being renewed.
     public var lease: Duration = .seconds(60)
     /// How often the reclaimer looks for expired jobs, purgeable archives and doomed blobs.
     public var maintenanceInterval: Duration = .seconds(10)
     /// A job is tried so often when the failure may be transient.
     public var maxJobAttempts: UInt32 = 5
+    /// A job whose lease was lost so often to a process that died under it ends as failed instead of taking the next one down.
+    public var maxJobDeaths: UInt32 = 5
 
     public var retrievalQuotaMode = RetrievalQuotaMode.refuse
     /// The monthly allowance behind the data retrieval policy `FreeTier`; a thirtieth of it may be retrieved in any 24 hours.

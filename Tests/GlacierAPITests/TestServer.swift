@@ -44,7 +44,8 @@ struct TestServer {
     static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     static func run(
-        limits: ConnectionLimits = ConnectionLimits(), logger: Logger = silent,
+        limits: ConnectionLimits = ConnectionLimits(), accountLimits: AccountLimits = AccountLimits(),
+        logger: Logger = silent,
         _ body: @escaping @Sendable (TestServer) async throws -> Void
     ) async throws {
         let operations = FakeOperations()
@@ -52,7 +53,8 @@ struct TestServer {
         let server = try GlacierServer(
             operations: operations,
             configuration: GlacierServerConfiguration(
-                host: "127.0.0.1", port: 0, regions: [Region("us-east-1")!, Region("us-west-2")!], limits: limits),
+                host: "127.0.0.1", port: 0, regions: [Region("us-east-1")!, Region("us-west-2")!], limits: limits,
+                accountLimits: accountLimits),
             clock: clock, random: CountingRandom(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
             logger: logger,
             metrics: NOOPMetricsHandler.instance

@@ -36,7 +36,8 @@ struct LoadTests {
             retrievalQuotaMode: .refuse, freeTierMonthlyBytes: 10 << 30,
             outputRetention: .seconds(86_400),
             deletionGrace: .seconds(86_400), uploadExpiry: .seconds(604_800), compression: .lz4, outputMode: .inPlace,
-            memoryBudgetBytes: 134_217_728, maxConnections: 1024, jobs: 4, minimumBodyRate: 1024,
+            memoryBudgetBytes: 134_217_728, maxConnections: 1024, maxConnectionsPerAddress: 256,
+            maxRequestsPerAccount: 256, requestRatePerAccount: 0, jobs: 4, minimumBodyRate: 1024,
             bodyRateGrace: .seconds(20),
             bodyStallTimeout: .seconds(30), shutdownGrace: .seconds(15), spaceReserveBytes: 268_435_456,
             logLevel: .info,
@@ -91,6 +92,9 @@ struct LoadTests {
             outputMode: staged
             memoryBudget: 48MiB
             maxConnections: 7
+            maxConnectionsPerAddress: 0
+            maxRequestsPerAccount: 3
+            requestRatePerAccount: 100
             jobs: 64
             minimumBodyRate: 0
             bodyRateGrace: 5s
@@ -108,7 +112,8 @@ struct LoadTests {
             allowPlainHTTP: true, regions: ["eu-west-1", "us-east-1"],
             retrievalDelay: RetrievalDelay(expedited: .seconds(1), standard: .seconds(2), bulk: .seconds(3)),
             retrievalQuotaMode: .queue, freeTierMonthlyBytes: 5 << 30, outputRetention: .seconds(1), deletionGrace: .zero, uploadExpiry: .seconds(86_400), compression: .none,
-            outputMode: .staged, memoryBudgetBytes: 50_331_648, maxConnections: 7, jobs: 64, minimumBodyRate: 0,
+            outputMode: .staged, memoryBudgetBytes: 50_331_648, maxConnections: 7,
+            maxConnectionsPerAddress: 0, maxRequestsPerAccount: 3, requestRatePerAccount: 100, jobs: 64, minimumBodyRate: 0,
             bodyRateGrace: .seconds(5), bodyStallTimeout: .seconds(6), shutdownGrace: .seconds(60),
             spaceReserveBytes: 1024,
             logLevel: .trace, notices: [])

@@ -8,6 +8,8 @@ struct IncomingRequest: Sendable {
     let peer: Peer
     let head: HTTPRequestHead
     let body: RequestBody
+    /// To be told when the signature holds: from then on the connection is not closed to make room for another.
+    var didAuthenticate: @Sendable () -> Void = {}
 }
 
 /// The other end of a connection, as the socket tells it: what a header says about it counts for nothing.

@@ -17,7 +17,9 @@ import VaultModel
 /// 2. Lingering: after the last answer the output is closed and a little input thrown away; closing at once with unread
 ///    input would reset the connection and could destroy the answer on its way. Then the socket itself is closed
 ///    (``TransportDoor``).
-/// 3. All state belongs to the channel's event loop.
+/// 3. Until a body is asked for, nothing more is read: a request that waits for its turn holds no body in memory.
+/// 4. Of requests that come before their predecessors are answered only a few are taken; then the connection ends.
+/// 5. All state belongs to the channel's event loop.
 final class ConnectionGuard: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -28,7 +30,10 @@ final class ConnectionGuard: ChannelDuplexHandler {
     private let door: TransportDoor
     private var ticker: RepeatedTask?
 
+    private var context: ChannelHandlerContext?
     private var isReceivingBody = false
+    private var isBodyWanted = false
+    private var isReadHeld = false
     private var body: BodyWatch
     /// The client waits for `100 Continue`: its silence is not a stall.
     private var isContinuePending = false
@@ -60,6 +65,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
     // MARK: life
 
     func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
         let loopBound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let period = TimeAmount(limits.tick)
         ticker = context.eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
@@ -68,7 +74,10 @@ final class ConnectionGuard: ChannelDuplexHandler {
         }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { stopTicking() }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        stopTicking()
+    }
 
     func channelInactive(context: ChannelHandlerContext) {
         stopTicking()
@@ -108,8 +117,13 @@ final class ConnectionGuard: ChannelDuplexHandler {
         guard !hasInputFailed else { return }
         switch Self.unwrapInboundIn(data) {
         case .head(let head):
+            guard openRequests < limits.maxPipelinedRequests else {
+                hasInputFailed = true
+                return context.fireErrorCaught(PipelineTooLong(limit: limits.maxPipelinedRequests))
+            }
             openRequests += 1
             isReceivingBody = true
+            isBodyWanted = false
             body = BodyWatch(limits: limits)
             isContinuePending = head.expectsContinue
         case .body(let buffer):
@@ -152,9 +166,21 @@ final class ConnectionGuard: ChannelDuplexHandler {
     func read(context: ChannelHandlerContext) {
         // After a failed body nothing more is wanted until the answer is out and lingering begins.
         guard !hasInputFailed || lingerDeadline != nil else { return }
+        if isReceivingBody, !isBodyWanted, lingerDeadline == nil {
+            isReadHeld = true
+            return
+        }
         isReadOutstanding = true
         if isReceivingBody, !isContinuePending { body.beginsWaiting(at: .now()) }
         context.read()
+    }
+
+    /// The service asks for the body of the newest request.
+    func bodyIsWanted() {
+        isBodyWanted = true
+        guard isReadHeld, let context else { return }
+        isReadHeld = false
+        read(context: context)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -206,6 +232,12 @@ final class ConnectionGuard: ChannelDuplexHandler {
             context.read()
         }
     }
+}
+
+/// More requests were sent ahead of their answers than are borne.
+struct PipelineTooLong: Error, CustomStringConvertible {
+    let limit: Int
+    var description: String { "more than \(limit) requests were sent ahead of their answers" }
 }
 
 extension HTTPRequestHead {

@@ -23,8 +23,15 @@ public struct ConnectionLimits: Sendable, Hashable {
     /// One header line, and all header lines of a request together, in bytes.
     public var maxHeaderBytes = 64 << 10
     public var maxHeaderFields = 500
-    /// Connections open at once; further ones wait in the listen queue.
+    /// Requests taken on one connection before the first of them is answered.
+    public var maxPipelinedRequests = 16
+    /// Connections open at once. Beyond, the longest waiting makes room, or the newest is refused
+    /// (``ConnectionTable``).
     public var maxConnections = 1024
+    /// Of these, connections of one address (of IPv6: of one /64); 0: as many as there are.
+    public var maxConnectionsPerAddress = 256
+    /// How much a refused connection may send until it is closed in any case.
+    var drainBytesOfRefused: Int { Int(clamping: drainBytes) }
 
     public init() {}
 

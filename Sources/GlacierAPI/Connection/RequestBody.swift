@@ -9,8 +9,9 @@ import VaultModel
 ///
 /// 1. The first `next()` sends `100 Continue` when the client waits for it: whoever judges the head before reading the
 ///    body thereby decides whether the client sends it.
-/// 2. It ends normally only after exactly the declared number of bytes; every other end throws `VaultError`.
-/// 3. A second iteration goes on where the first one stopped.
+/// 2. Before the first `next()` no more of it is read from the socket than came with the head.
+/// 3. It ends normally only after exactly the declared number of bytes; every other end throws `VaultError`.
+/// 4. A second iteration goes on where the first one stopped.
 final class RequestBody: AsyncSequence, Sendable {
     typealias Element = ByteBuffer
 
@@ -19,6 +20,7 @@ final class RequestBody: AsyncSequence, Sendable {
     /// Sent with `Transfer-Encoding: chunked`.
     let isChunked: Bool
     private let parts: InboundParts
+    private let want: @Sendable () -> Void
     private let sendContinue: @Sendable () async throws -> Void
     private let progress: Mutex<Progress>
 
@@ -27,9 +29,14 @@ final class RequestBody: AsyncSequence, Sendable {
         var isFinished = false
         var hasFailed = false
         var isContinuePending: Bool
+        var isWanted = false
     }
 
-    init(head: HTTPRequestHead, parts: InboundParts, sendContinue: @escaping @Sendable () async throws -> Void) {
+    init(
+        head: HTTPRequestHead, parts: InboundParts, want: @escaping @Sendable () -> Void = {},
+        sendContinue: @escaping @Sendable () async throws -> Void
+    ) {
+        self.want = want
         // The decoder has checked that it is one number of 64 bits.
         declaredBytes = head.headers.first(name: "content-length").map { UInt64($0) ?? .max }
         isChunked = head.headers.contains(name: "transfer-encoding")
@@ -81,10 +88,14 @@ final class RequestBody: AsyncSequence, Sendable {
     }
 
     private func next() async throws -> ByteBuffer? {
-        let isContinueDue = progress.withLock { progress in
-            defer { progress.isContinuePending = false }
-            return progress.isContinuePending
+        let (isContinueDue, isFirst) = progress.withLock { progress in
+            defer {
+                progress.isContinuePending = false
+                progress.isWanted = true
+            }
+            return (progress.isContinuePending, !progress.isWanted)
         }
+        if isFirst { want() }
         if progress.withLock({ $0.isFinished }) { return nil }
         do {
             if isContinueDue { try await sendContinue() }

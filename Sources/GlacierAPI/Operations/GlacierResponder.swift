@@ -7,7 +7,7 @@ import NIOHTTP1
 import VaultEngine
 import VaultModel
 
-/// Answers one request: authenticate ▶ version ▶ route ▶ account ▶ authorise ▶ operation. Every failure on the way is
+/// Answers one request: authenticate ▶ the account's limits ▶ version ▶ route ▶ account ▶ authorise ▶ operation. Every failure on the way is
 /// an answer.
 ///
 /// Authentication comes before routing, so that a stranger learns nothing about what exists; permission comes before
@@ -18,6 +18,7 @@ struct GlacierResponder: Sendable {
     let endpoints: GlacierEndpoints
     let allowance: BodyAllowance
     let random: any RandomByteSource
+    let accounts: AccountDesk
     let journal: RequestJournal
 
     private static let version = "2012-06-01"
@@ -48,6 +49,9 @@ struct GlacierResponder: Sendable {
         let authenticated = try await authenticator.authenticate(request) { record.accessKeyID = $0 }
         let caller = authenticated.caller
         record.principal = caller.principal
+        request.didAuthenticate()
+        try accounts.begins(caller.principal.account)
+        record.isAtWork = true
         let headers = RequestHeaders(request.head.headers)
         try checkVersion(headers, isPresigned: authenticated.isPresigned)
         let target = RequestTarget(path: authenticated.signedPath, target: request.head.uri)
@@ -111,7 +115,8 @@ struct GlacierResponder: Sendable {
         var answer = answer
         answer.headers.append(("x-amzn-RequestId", record.id))
         let status = answer.status
-        answer.whenSent = { [journal] sent in
+        answer.whenSent = { [accounts, journal] sent in
+            if record.isAtWork, let account = record.principal?.account { accounts.ends(account) }
             journal.enter(record, status: status, receivedBytes: body?.receivedBytes ?? 0, sent: sent)
         }
         return answer

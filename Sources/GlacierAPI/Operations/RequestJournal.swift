@@ -17,6 +17,8 @@ struct RequestRecord: Sendable {
     var principal: Principal?
     var action: VaultAction?
     var failure: (any Error)?
+    /// Whether it counts against its account's limits until its answer is out.
+    var isAtWork = false
 
     init(id: String, method: String, started: NIODeadline) {
         self.id = id

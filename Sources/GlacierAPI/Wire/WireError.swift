@@ -90,6 +90,11 @@ struct WireError: Error, Hashable, Sendable {
         invalid("Invalid \(name): \(value)" + (reason.map { ". \($0)" } ?? ""))
     }
 
+    /// Status 400, as documented; the SDKs know the code and come back after a pause.
+    static func throttled(_ message: String) -> WireError {
+        WireError(400, "ThrottlingException", message, retryAfterSeconds: 1)
+    }
+
     static let unrecognizedClient = WireError(
         400, "UnrecognizedClientException", "The security token included in the request is invalid.")
 

@@ -43,6 +43,16 @@ enum JobLifeCycle {
         }
     }
 
+    /// A job is under suspicion when more than one process died with it: the first time it may have stood beside the
+    /// cause, or the machine was switched off.
+    static func isSuspect(deaths: UInt32) -> Bool { deaths > 1 }
+
+    /// Why a job ends without being tried again after so many processes died with it; nil: it is tried.
+    static func afterDeaths(_ deaths: UInt32, limit: UInt32) -> String? {
+        guard deaths >= limit else { return nil }
+        return "The service ended \(deaths) times while it prepared this output, for a reason that its operator can look up."
+    }
+
     /// Whether the error counts against the job: not when it was interrupted, nor while it waits for room.
     static func isAttempt(_ error: any Error) -> Bool {
         if error is CancellationError { return false }

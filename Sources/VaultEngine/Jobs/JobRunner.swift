@@ -15,6 +15,8 @@ import VaultModel
 ///  2. Jobs for the same archive are claimed together and share one recall and, per range, one verification.
 ///  3. An output is ready only after every byte of it has been decrypted and every leaf and the tree hash verified.
 ///  4. A failing job ends alone; the loop goes on.
+///  5. A job that a process has died with more than once works alone, so that it takes no others with it; after
+///     `maxJobDeaths` it ends as failed.
 struct JobRunner: Sendable {
     /// Jobs claimed together for one archive.
     private static let maxGroup = 64
@@ -53,12 +55,15 @@ struct JobRunner: Sendable {
             let now = engine.clock.now()
             let candidates = try await engine.catalog.runnableJobs(at: now, limit: Self.maxCandidates)
             guard let (next, lane) = engine.scheduler.next(of: candidates) else { return }
+            let isSuspect = JobLifeCycle.isSuspect(deaths: next.attempts)
+            // What runs ends first, and nothing else begins meanwhile.
+            if isSuspect, engine.scheduler.isBusy { return }
             // Ordinary jobs for the same archive do not hold a provisioned lane.
             let jobs = try await engine.catalog.claimJobs(
                 like: next.uid, epoch: epoch, at: now, leaseUntil: now.advanced(by: engine.configuration.lease),
-                limit: lane == .provisioned ? 1 : Self.maxGroup)
+                limit: lane == .provisioned || isSuspect ? 1 : Self.maxGroup)
             guard !jobs.isEmpty else { return }
-            engine.scheduler.started(next.account, on: lane)
+            engine.scheduler.started(next.account, on: lane, alone: isSuspect)
             group.addTask {
                 await process(jobs, on: lane)
                 engine.scheduler.finished(next.account, on: lane)
@@ -69,6 +74,8 @@ struct JobRunner: Sendable {
 
     /// Works on jobs of one archive (or one inventory job) while keeping their leases alive.
     private func process(_ jobs: [JobRow], on lane: JobDispatch.Lane) async {
+        let jobs = await sparingTheProcess(jobs)
+        guard !jobs.isEmpty else { return }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await keepLeases(jobs.map(\.uid)) }
             group.addTask {
@@ -82,6 +89,22 @@ struct JobRunner: Sendable {
             await group.next()
             group.cancelAll()
         }
+    }
+
+    /// Those that may be worked on; the others have ended the process too often and end themselves.
+    private func sparingTheProcess(_ jobs: [JobRow]) async -> [JobRow] {
+        var spared: [JobRow] = []
+        for job in jobs {
+            guard let reason = JobLifeCycle.afterDeaths(job.attempts - 1, limit: engine.configuration.maxJobDeaths) else {
+                spared.append(job)
+                continue
+            }
+            engine.logger.error(
+                "job failed: the service ended each time it worked on it",
+                metadata: Self.metadata(job).merging(["deaths": "\(job.attempts - 1)"]) { $1 })
+            await fail(job, reason: reason)
+        }
+        return spared
     }
 
     private func keepLeases(_ uids: [JobUID]) async {
@@ -106,7 +129,7 @@ struct JobRunner: Sendable {
             throw JobFailure(reason: "The vault was deleted.")
         }
         guard let archiveUID = first.archive else {
-            let memory = try await budget.reserve(Self.workingBytes)
+            let memory = try await budget.reserve(Self.workingBytes, for: VaultEngine.memoryOwner(first.account))
             defer { memory.release() }
             for job in jobs {
                 try await each([job]) {
@@ -121,7 +144,9 @@ struct JobRunner: Sendable {
         guard let archive = try await engine.catalog.archive(archiveUID), archive.state == .stored else {
             throw JobFailure(reason: JobLifeCycle.archiveDeleted)
         }
-        let memory = try await budget.reserve(Self.workingBytes + ArchiveReader.manifestBytes(of: archive, in: engine))
+        let memory = try await budget.reserve(
+            Self.workingBytes + ArchiveReader.manifestBytes(of: archive, in: engine),
+            for: VaultEngine.memoryOwner(first.account))
         defer { memory.release() }
         let retrieval = try await ArchiveRetrieval.open(
             archive, in: vault, engine: engine, ranges: jobs.compactMap(\.range))
@@ -200,6 +225,7 @@ struct JobRunner: Sendable {
         // Bytes that are missing because their archive was purged meanwhile are no damage.
         let error: any Error = await isPurged(jobs, cause) ? JobFailure(reason: JobLifeCycle.archiveDeleted) : cause
         var retried: [JobRow] = []
+        var pauses: Int64 = 0
         for job in jobs {
             let attempt = JobLifeCycle.isAttempt(error) ? engine.scheduler.failed(job.uid) : 0
             switch JobLifeCycle.afterError(error, attempts: attempt, maxAttempts: engine.configuration.maxJobAttempts) {
@@ -214,13 +240,15 @@ struct JobRunner: Sendable {
                     "job will be tried again",
                     metadata: Self.metadata(job).merging(["attempt": "\(attempt)", "error": "\(error)"]) { $1 })
                 retried.append(job)
+                // Room does not come back in a moment.
+                pauses = max(pauses, attempt > 0 ? Int64(min(10, attempt)) : 5)
             case .leave:
                 await handBack([job])
             }
         }
-        guard let attempts = retried.map(\.attempts).max() else { return }
+        guard !retried.isEmpty else { return }
         // Being cancelled meanwhile only ends the pause.
-        try? await engine.clock.sleep(for: .milliseconds(200 * Int64(min(10, max(1, attempts)))))
+        try? await engine.clock.sleep(for: .milliseconds(200 * pauses))
         await handBack(retried)
     }
 

@@ -12,6 +12,8 @@ final class JobScheduler: Sendable {
 
     private struct State {
         var dispatch: JobDispatch
+        /// A job runs that must run alone.
+        var isOneAlone = false
         var reservedBytes: UInt64 = 0
         var failures: [JobUID: UInt32] = [:]
     }
@@ -23,13 +25,24 @@ final class JobScheduler: Sendable {
         state.withLock { $0.dispatch.next(of: candidates) }
     }
 
-    var hasRoom: Bool { state.withLock { $0.dispatch.hasRoom(.shared) || $0.dispatch.hasRoom(.provisioned) } }
+    var hasRoom: Bool {
+        state.withLock { !$0.isOneAlone && ($0.dispatch.hasRoom(.shared) || $0.dispatch.hasRoom(.provisioned)) }
+    }
+    var isBusy: Bool { state.withLock { $0.dispatch.busy.values.contains { $0 > 0 } } }
 
-    func started(_ account: AccountID, on lane: JobDispatch.Lane) {
-        state.withLock { $0.dispatch.started(account, on: lane) }
+    /// - Parameter alone: nothing else starts until it has finished; nothing may be running.
+    func started(_ account: AccountID, on lane: JobDispatch.Lane, alone: Bool = false) {
+        state.withLock {
+            $0.dispatch.started(account, on: lane)
+            if alone { $0.isOneAlone = true }
+        }
     }
     func finished(_ account: AccountID, on lane: JobDispatch.Lane) {
-        state.withLock { $0.dispatch.finished(account, on: lane) }
+        state.withLock {
+            $0.dispatch.finished(account, on: lane)
+            // Whatever runs while one is alone is that one.
+            $0.isOneAlone = false
+        }
     }
 
     // MARK: Room for outputs

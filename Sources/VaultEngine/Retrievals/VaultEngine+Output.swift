@@ -24,8 +24,9 @@ extension VaultEngine {
             let column = try column(of: job, in: vault)
             let (range, isPartial) = try Self.resolve(wanted, total: total)
             let pinned = try await pinnedArchive(of: job)
-            let memory = try await budget.reserve(
-                Self.outputBytes + (pinned.map { ArchiveReader.manifestBytes(of: $0, in: self) } ?? 0))
+            let memory = try await requestMemory(
+                Self.outputBytes + (pinned.map { ArchiveReader.manifestBytes(of: $0, in: self) } ?? 0),
+                for: location.account)
             let content = try await content(of: job, pinned: pinned, in: vault)
             var treeHash: SHA256Digest?
             if job.action == .archiveRetrieval, let range, let retrieved = job.range, let size = job.archiveSize,

@@ -51,7 +51,8 @@ extension VaultEngine {
             let upload = try await openUpload(request.uploadID, in: vault)
             try await checkOpen(upload, in: vault)
             let index = try UploadLifeCycle(partBytes: upload.partBytes).index(of: request.range)
-            let memory = try await budget.reserve(PartIntake.workingBytes(partBytes: request.range.count))
+            let memory = try await requestMemory(
+                PartIntake.workingBytes(partBytes: request.range.count), for: request.location.account)
             defer { memory.release() }
             let birth = try ArchiveBirth(of: upload, in: vault, keyring: keyring)
             let stored = try await catalog.part(upload.uid, index: index)
@@ -129,7 +130,7 @@ extension VaultEngine {
             case .completed: return try await completedBefore(upload, vault: vault, size: size, treeHash: treeHash)
             case .open: break
             }
-            let memory = try await budget.reserve(Self.completionBytes)
+            let memory = try await requestMemory(Self.completionBytes, for: location.account)
             defer { memory.release() }
             let birth = try ArchiveBirth(of: upload, in: vault, keyring: keyring)
             do {

@@ -18,7 +18,8 @@ extension VaultEngine {
         }
         return try await vaultErrors("storing an archive") {
             let vault = try await activeVault(request.location)
-            let memory = try await budget.reserve(PartIntake.workingBytes(partBytes: request.contentLength))
+            let memory = try await requestMemory(
+                PartIntake.workingBytes(partBytes: request.contentLength), for: request.location.account)
             defer { memory.release() }
             let birth = try ArchiveBirth(in: vault, keyring: keyring, random: random)
             let intake = PartIntake(

@@ -45,6 +45,12 @@ struct ServeFlags: ParsableArguments {
     var memoryBudget: String?
     @Option(help: "Connections open at once.")
     var maxConnections: String?
+    @Option(help: "Of these, connections of one address; 0 for no limit.")
+    var maxConnectionsPerAddress: String?
+    @Option(help: "Requests of one account at work at once.")
+    var maxRequestsPerAccount: String?
+    @Option(help: "Requests of one account in a second; 0 for no limit.")
+    var requestRatePerAccount: String?
     @Option(help: "Retrieval jobs at once.")
     var jobs: String?
     @Option(help: "The slowest upload that is borne, in bytes per second.")
@@ -69,7 +75,9 @@ struct ServeFlags: ParsableArguments {
             (.regions, regions), (.retrievalDelay, retrievalDelay), (.retrievalQuotaMode, retrievalQuotaMode),
             (.freeTierMonthlyBytes, freeTierMonthlyBytes), (.outputRetention, outputRetention),
             (.deletionGrace, deletionGrace), (.uploadExpiry, uploadExpiry), (.compression, compression), (.outputMode, outputMode),
-            (.memoryBudget, memoryBudget), (.maxConnections, maxConnections), (.jobs, jobs), (.minimumBodyRate, minimumBodyRate),
+            (.memoryBudget, memoryBudget), (.maxConnections, maxConnections),
+            (.maxConnectionsPerAddress, maxConnectionsPerAddress), (.maxRequestsPerAccount, maxRequestsPerAccount),
+            (.requestRatePerAccount, requestRatePerAccount), (.jobs, jobs), (.minimumBodyRate, minimumBodyRate),
             (.bodyRateGrace, bodyRateGrace), (.bodyStallTimeout, bodyStallTimeout), (.shutdownGrace, shutdownGrace),
             (.spaceReserve, spaceReserve), (.logLevel, logLevel),
         ]

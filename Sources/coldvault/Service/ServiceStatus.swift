@@ -80,6 +80,9 @@ enum ServiceMetrics {
         MetricDescription(name: "coldvault.clock.trusted", help: "0 while deletions in locked vaults wait for a confirmation of the clock."),
         MetricDescription(name: "coldvault.access.denied", help: "Requests that policies denied."),
         MetricDescription(name: "coldvault.log.dropped.lines", help: "Log lines lost because standard error did not keep up."),
+        MetricDescription(name: "coldvault.requests.throttled", help: "Requests beyond their account's limits."),
+        MetricDescription(name: "coldvault.connections.evicted", help: "Waiting connections closed to make room."),
+        MetricDescription(name: "coldvault.connections.refused", help: "Connections refused for want of room."),
         MetricDescription(name: "coldvault.requests", help: "Requests answered, by operation and status."),
         MetricDescription(name: "coldvault.request.duration", help: "From a request's head to the end of its answer."),
     ]

@@ -44,6 +44,7 @@ struct VaultService {
         let logger = Logger(label: "coldvault")
         defer { writer.shutdown(within: .seconds(2)) }
         for notice in configuration.notices { logger.warning("\(notice)") }
+        try FileLimit.raise(for: configuration.maxConnections, logger: logger)
 
         let lock = try await DirectoryLock.acquire(directory: configuration.dataDir, on: pool)
         let vault = try await OpenedVault.open(
@@ -95,6 +96,22 @@ struct VaultService {
     }
 }
 
+/// Room for every connection and the files behind it, before the first one comes: a process that runs out of descriptors
+/// fails in places that have nothing to do with it.
+private enum FileLimit {
+    /// Catalog, blobs being read and written, sockets of our own.
+    private static let others = 512
+
+    static func raise(for connections: Int, logger: Logger) throws {
+        let limit = try ProcessHardening.raiseFileLimit()
+        let needed = connections + others
+        guard limit < needed else { return }
+        logger.warning(
+            "the process may open fewer files than its connections need; set LimitNOFILE, or a smaller maxConnections",
+            metadata: ["limit": "\(limit)", "needed": "\(needed)"])
+    }
+}
+
 /// Worker and reclaimer as a service: a graceful stop cancels them, and running jobs are handed back.
 private struct EngineService: Service {
     let engine: VaultEngine
@@ -129,9 +146,13 @@ extension ServiceConfiguration {
         limits.minimumBodyRate = UInt64(minimumBodyRate)
         limits.rateGrace = bodyRateGrace
         limits.maxConnections = maxConnections
+        limits.maxConnectionsPerAddress = maxConnectionsPerAddress
+        var accountLimits = AccountLimits()
+        accountLimits.concurrentRequests = maxRequestsPerAccount
+        accountLimits.requestsPerSecond = requestRatePerAccount
         return GlacierServerConfiguration(
             host: listen.host, port: listen.port,
             tls: tls.map { GlacierServerConfiguration.TLS(certificatePath: $0.certificate, privateKeyPath: $0.privateKey) },
-            regions: Set(regions.compactMap { Region($0) }), limits: limits)
+            regions: Set(regions.compactMap { Region($0) }), limits: limits, accountLimits: accountLimits)
     }
 }
