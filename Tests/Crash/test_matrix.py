@@ -108,8 +108,8 @@ class OperatorCell(Cell):
         watcher = threading.Thread(target=lambda: (process.wait(), ended.append(time.monotonic())), daemon=True)
         watcher.start()
         time.sleep(self.moment(source))
-        server.kill()
         killed = time.monotonic()
+        server.kill()
         watcher.join(60)
         assert ended, f"{self.name}: the command did not notice that the service was killed"
         workload.finish()
