@@ -67,8 +67,9 @@ enum Messages {
     static func clockNotTrusted(_ location: VaultLocation) -> VaultError {
         VaultError(
             .unavailable,
-            "The service's clock may have been moved, and the vault \(location.arn) has a lock that depends on it. Ask the operator to confirm "
-                + "the clock, then try again.")
+            "Nothing was deleted. The clock of the service runs ahead of the time that it has counted, so it cannot tell whether the lock of "
+                + "\(location.arn) allows this yet. Ask the operator to confirm the clock (coldvault clock confirm), then try again.",
+            retryAfter: .seconds(300))
     }
     static func jobNotReady(_ id: String) -> VaultError {
         VaultError(.invalidParameter, "The job is not currently available for download: \(id)")

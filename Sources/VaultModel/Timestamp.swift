@@ -133,6 +133,13 @@ public protocol TimeSource: Sendable {
     func now() -> Timestamp
     /// Time that passes whatever anybody does to the wall clock, also while the machine sleeps. Only differences mean something.
     func monotonic() -> Duration
+    /// Names the run of the machine that ``monotonic()`` counts in, without spaces: as long as it is the same, readings of different
+    /// processes can be compared. Nil where that is not known.
+    var run: String? { get }
     /// Suspends for `duration`; throws `CancellationError` when the task is cancelled.
     func sleep(for duration: Duration) async throws
+}
+
+extension TimeSource {
+    public var run: String? { nil }
 }

@@ -38,11 +38,14 @@ public struct VaultError: Error, Sendable, CustomStringConvertible {
     public let message: String
     /// For the operator: the error below, for the log.
     public let cause: (any Error)?
+    /// When to try again, where a second is too early.
+    public let retryAfter: Duration?
 
-    public init(_ code: Code, _ message: String, cause: (any Error)? = nil) {
+    public init(_ code: Code, _ message: String, cause: (any Error)? = nil, retryAfter: Duration? = nil) {
         self.code = code
         self.message = message
         self.cause = cause
+        self.retryAfter = retryAfter
     }
 
     public var description: String {

@@ -19,6 +19,8 @@ enum AccessOracle {
             /// Deletions and retrievals of archives that are not that many days old.
             case youngerThan(days: Int64)
             case tagged(String)
+            /// Before that time.
+            case until(Timestamp)
         }
         var isDeny: Bool
         /// Nil in identity and session policies.
@@ -40,6 +42,9 @@ enum AccessOracle {
         var account: AccountID
         /// How old the archive is, in whole days; nil when there is none.
         var days: Int64?
+        /// The time by which grants end, and the one by which denials do. With a moved clock they differ: neither may end by a wrong one.
+        var grantTime: Timestamp
+        var denialTime: Timestamp
         var tags: [String: String] = [:]
         var identity: [Statement] = []
         var access: [Statement]?
@@ -73,6 +78,7 @@ enum AccessOracle {
         case .always: return true
         case .youngerThan(let days): return question.days.map { $0 < days } ?? false
         case .tagged(let tag): return question.tags[tag] == "true"
+        case .until(let end): return (statement.isDeny ? question.denialTime : question.grantTime) < end
         }
     }
 
@@ -111,6 +117,8 @@ enum AccessOracle {
             members.append("\"Condition\":{\"NumericLessThan\":{\"glacier:ArchiveAgeInDays\":\"\(days)\"}}")
         case .tagged(let tag):
             members.append("\"Condition\":{\"StringEquals\":{\"glacier:ResourceTag/\(tag)\":\"true\"}}")
+        case .until(let end):
+            members.append("\"Condition\":{\"DateLessThan\":{\"aws:CurrentTime\":\"\(end.iso8601Seconds)\"}}")
         }
         return "{\(members.joined(separator: ","))}"
     }
@@ -143,15 +151,23 @@ struct StatementMaker {
         }
     }
 
-    func access(_ choices: inout SeededGenerator) -> [AccessOracle.Statement] {
+    /// - Parameter now: the time it is; some statements end hours or days later.
+    func access(_ choices: inout SeededGenerator, at now: Timestamp) -> [AccessOracle.Statement] {
         (0..<Int.random(in: 1...3, using: &choices)).map { _ in
+            let when = end(&choices, at: now)
             if Int.random(in: 0..<4, using: &choices) > 0 {
-                return AccessOracle.Statement(isDeny: false, who: who(&choices), actions: actions(&choices))
+                return AccessOracle.Statement(isDeny: false, who: who(&choices), actions: actions(&choices), when: when)
             }
             // Nothing that would shut the owner out of his own policy for good.
             let action = Self.mild[Int.random(in: 0..<Self.mild.count, using: &choices)]
-            return AccessOracle.Statement(isDeny: true, who: who(&choices), actions: [action])
+            return AccessOracle.Statement(isDeny: true, who: who(&choices), actions: [action], when: when)
         }
+    }
+
+    private func end(_ choices: inout SeededGenerator, at now: Timestamp) -> AccessOracle.Statement.When {
+        guard Int.random(in: 0..<3, using: &choices) == 0 else { return .always }
+        let hours: Int64 = [1, 2, 3, 12, 48, 240][Int.random(in: 0..<6, using: &choices)]
+        return .until(now.advanced(by: .seconds(hours * 3600 + Int64.random(in: 0..<3600, using: &choices))))
     }
 
     func lock(_ choices: inout SeededGenerator) -> [AccessOracle.Statement] {
@@ -166,11 +182,11 @@ struct StatementMaker {
     }
 
     /// For users and sessions.
-    func own(_ choices: inout SeededGenerator) -> [AccessOracle.Statement] {
+    func own(_ choices: inout SeededGenerator, at now: Timestamp) -> [AccessOracle.Statement] {
         (0..<Int.random(in: 1...3, using: &choices)).map { _ in
             AccessOracle.Statement(
                 isDeny: Int.random(in: 0..<5, using: &choices) == 0, who: nil,
-                actions: Bool.random(using: &choices) ? [] : actions(&choices),
+                actions: Bool.random(using: &choices) ? [] : actions(&choices), when: end(&choices, at: now),
                 resource: Bool.random(using: &choices) ? nil : vaults[Int.random(in: 0..<vaults.count, using: &choices)]
             )
         }

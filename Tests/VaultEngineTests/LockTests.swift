@@ -284,12 +284,12 @@ import VaultModel
             let start = vault.clock.now()
             try await vault.running {
                 try await vault.until("the highest time to go up", advancing: .seconds(61)) {
-                    Int64(try await vault.catalog.fact(ClockKeeper.fact) ?? "") ?? 0
+                    Int64(try await vault.catalog.fact(ClockRecord.highestFact) ?? "") ?? 0
                         >= start.advanced(by: .seconds(600)).milliseconds
                 }
             }
             // An orderly stop wrote the last one.
-            #expect(try await vault.catalog.fact(ClockKeeper.fact) == String(vault.clock.now().milliseconds))
+            #expect(try await vault.catalog.fact(ClockRecord.highestFact) == String(vault.clock.now().milliseconds))
             let lines = LoggedLines()
             let restarted = vault.engine(over: vault.catalog, logger: lines.logger)
             vault.clock.jump(by: .seconds(7200))
@@ -305,9 +305,48 @@ import VaultModel
     @Test func aDirectoryWithoutTheFactIsConfirmedOnceAndAnUnreadableFactNever() async throws {
         try await withVault { vault in
             #expect(try await vault.anotherEngine().clockStatus().isTrusted)
-            #expect(try await vault.catalog.fact(ClockKeeper.fact) == String(vault.clock.now().milliseconds))
-            try await vault.catalog.setFact(ClockKeeper.fact, "soon")
+            #expect(try await vault.catalog.fact(ClockRecord.highestFact) == String(vault.clock.now().milliseconds))
+            try await vault.catalog.setFact(ClockRecord.countedFact, "soon")
             #expect(try await !vault.anotherEngine().clockStatus().isTrusted)
+        }
+    }
+
+    /// A machine that was off for two hours: nobody knows whether the wall clock is right.
+    @Test(arguments: ["aws:CurrentTime", "aws:EpochTime"])
+    func aGrantThatEndsByEitherTimeIsOverWhileTheClockIsDoubtful(key: String) async throws {
+        try await withVault { vault in
+            let end = vault.clock.now().advanced(by: .seconds(5400))
+            let value = key == "aws:EpochTime" ? "\(end.milliseconds / 1000)" : end.iso8601Seconds
+            let operation = key == "aws:EpochTime" ? "NumericLessThan" : "DateLessThan"
+            let target = AccessTarget.vault(vault.location)
+            try await vault.engine.setVaultAccessPolicy(
+                vault.location,
+                PolicyText.of(
+                    PolicyText.vault("Allow", "DescribeVault", when: "{\"\(operation)\": {\"\(key)\": \"\(value)\"}}"),
+                    PolicyText.vault(
+                        "Allow", "ListJobs",
+                        when: "{\"\(operation.replacing("Less", with: "Greater"))\": {\"\(key)\": \"\(value)\"}}", sid: "t")))
+            func isLetIn(_ engine: VaultEngine, _ action: VaultAction) async throws -> Bool {
+                do throws(VaultError) {
+                    _ = try await engine.authorize(.user("alice"), action, on: target)
+                    return true
+                } catch {
+                    #expect(error.code == .accessDenied)
+                    return false
+                }
+            }
+            _ = try await vault.engine.createAccount(TestVault.account)
+            try await vault.engine.createUser(TestVault.account, try #require(UserName("alice")))
+            #expect(try await isLetIn(vault.engine, .describeVault))
+            #expect(try await !isLetIn(vault.engine, .listJobs))
+            vault.clock.jump(by: .seconds(7200))
+            let restarted = try await vault.anotherEngine()
+            #expect(try await !restarted.clockStatus().isTrusted)
+            #expect(try await !isLetIn(restarted, .describeVault), "by the wall clock it has ended")
+            #expect(try await !isLetIn(restarted, .listJobs), "by the time that has surely come this has not begun")
+            _ = try await restarted.confirmClock()
+            #expect(try await !isLetIn(restarted, .describeVault))
+            #expect(try await isLetIn(restarted, .listJobs))
         }
     }
 }

@@ -118,7 +118,7 @@ extension LockWorld {
             state.vaults[place]?.access = nil
         } else {
             guard try await isLetIn(who, .setVaultAccessPolicy, place), state.vaults[place] != nil else { return }
-            let statements = maker.access(&choices)
+            let statements = maker.access(&choices, at: truth)
             try await engine.setVaultAccessPolicy(place, AccessOracle.text(statements, for: place))
             state.vaults[place]?.access = statements
         }
@@ -234,7 +234,7 @@ extension LockWorld {
             try await engine.deleteUserPolicy(principal.account, user, name: "p")
             state.policies[principal] = nil
         } else {
-            let statements = maker.own(&choices)
+            let statements = maker.own(&choices, at: truth)
             try await engine.putUserPolicy(principal.account, user, name: "p", document: AccessOracle.text(statements))
             state.policies[principal] = statements
         }
@@ -263,7 +263,19 @@ extension LockWorld {
         tally.restarts += 1
         // Orderly, or not.
         if Bool.random(using: &choices) { await engine.clockKeeper.keep(always: true) }
+        if number(3) == 0 { machineWasOff() }
         try await start(over: catalog)
+        if isHonest, try await !engine.clockStatus().isTrusted { _ = try await engine.confirmClock() }
+    }
+
+    /// Nobody counts while the machine is off, nor is the last minute durable.
+    private func machineWasOff() {
+        tally.outages += 1
+        let duration: Duration = .seconds(Int64(pick([20, 600, 3000, 9000])))
+        vault.clock.jump(by: duration)
+        truth = truth.advanced(by: duration)
+        uncounted += duration + ClockGuard.storeInterval
+        vault.clock.beginRun("\(tally.outages)")
     }
 
     private func start(over catalog: SQLiteCatalog) async throws {
@@ -274,6 +286,7 @@ extension LockWorld {
             compute: TestVault.compute, clock: vault.clock, random: vault.random, logger: vault.engine.logger)
         _ = try await engine.clockStatus()
         try await engine.adoptNewerRecords()
+        try await engine.adoptNewerAccounts()
         _ = try await engine.rewrapEverything()
     }
 
@@ -310,6 +323,8 @@ extension LockWorld {
         let older = try await SQLiteCatalog.open(path: saved.path)
         others.append(older)
         var restored = saved.state
+        // Of accounts, too, the newest records count.
+        restored.policies = state.policies
         for (place, vault) in restored.vaults {
             // What archives there were is the catalog's; what was set on a vault that still exists is the records'.
             guard let now = state.vaults[place], now.uid == vault.uid else {

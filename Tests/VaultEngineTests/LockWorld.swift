@@ -24,6 +24,7 @@ final class LockWorld {
         var foreignDenied = 0
         var lockedVaults = 0
         var restarts = 0
+        var outages = 0
         var restores = 0
 
         mutating func add(_ other: Tally) {
@@ -36,13 +37,14 @@ final class LockWorld {
             foreignDenied += other.foreignDenied
             lockedVaults += other.lockedVaults
             restarts += other.restarts
+            outages += other.outages
             restores += other.restores
         }
 
         var description: String {
             "\(steps) steps, \(deletions) deletions, \(protectedDeletions) stopped by a lock's age rule alone, \(clockRefusals) waited for the "
                 + "clock, other accounts allowed \(foreignAllowed) and denied \(foreignDenied) times, \(lockedVaults) vaults locked, "
-                + "\(restarts) restarts, \(restores) older catalogs restored, \(failures) failures"
+                + "\(restarts) restarts, \(outages) of the machine, \(restores) older catalogs restored, \(failures) failures"
         }
     }
 
@@ -85,6 +87,8 @@ final class LockWorld {
     var backup: (path: String, state: State)?
     /// The time it is, whatever the wall clock says.
     var truth: Timestamp
+    /// How long the machine was off in all, and what of its last minutes was not durable.
+    var uncounted: Duration = .zero
     var tally = Tally()
     var rotations = 0
     /// Archives that were, for deletions of what is gone.
@@ -108,6 +112,7 @@ final class LockWorld {
         engine = vault.engine
         catalog = vault.catalog
         truth = vault.clock.now()
+        vault.clock.beginRun("0")
         for account in accounts {
             _ = try await engine.createAccount(account)
             try await engine.createUser(account, alice)
@@ -132,7 +137,7 @@ final class LockWorld {
     /// their own.
     func somebody(at place: VaultLocation) -> (caller: Caller, session: [Statement]?) {
         let principal = Bool.random(using: &choices) ? Principal(account: place.account) : pick(principals)
-        let session = number(8) == 0 ? maker.own(&choices) : nil
+        let session = number(8) == 0 ? maker.own(&choices, at: truth) : nil
         let caller = Caller(
             principal: principal, region: TestVault.region, accessKeyID: "CVAKTEST",
             sessionPolicy: session.map { AccessOracle.text($0) },
@@ -142,8 +147,14 @@ final class LockWorld {
 
     // MARK: The truth
 
-    /// How far the engine's idea of the time may run ahead of the truth when clocks are moved: an hour for each start.
-    var slack: Duration { isHonest ? .zero : .seconds(3600 * (tally.restarts + 2)) }
+    /// How far the engine's idea of the time may run ahead of the truth when clocks are moved: an hour, however often it is started; and an
+    /// archive may have been dated back by the time that nobody counted.
+    var slack: Duration { isHonest ? .zero : ClockGuard.tolerance + uncounted }
+
+    /// The time by which a grant has ended: the wall clock's when that is later than what the engine has surely counted.
+    var grantTime: Timestamp {
+        isHonest ? truth : max(vault.clock.now(), truth.advanced(by: .zero - uncounted))
+    }
 
     func days(since created: Timestamp) -> Int64 {
         max(0, truth.advanced(by: slack).since(created).components.seconds / 86_400)
@@ -163,7 +174,8 @@ final class LockWorld {
         let known = state.vaults[place]
         return AccessOracle.Question(
             who: who.caller.principal, session: who.session, action: action, vault: place, account: place.account,
-            days: archive.flatMap { known?.archives[$0] }.map(days), tags: known?.tags ?? [:],
+            days: archive.flatMap { known?.archives[$0] }.map(days), grantTime: grantTime,
+            denialTime: truth.advanced(by: slack), tags: known?.tags ?? [:],
             identity: state.policies[who.caller.principal] ?? [], access: known?.access,
             lock: known.flatMap { lockInForce($0)?.statements })
     }

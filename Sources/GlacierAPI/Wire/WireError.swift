@@ -45,7 +45,10 @@ struct WireError: Error, Hashable, Sendable {
         case .invalidSignature: self.init(403, "InvalidSignatureException", message)
         case .requestTimeout: self.init(408, "RequestTimeoutException", message)
         case .serialization: self.init(400, "SerializationException", message)
-        case .unavailable: self.init(503, "ServiceUnavailableException", message, kind: .server, retryAfterSeconds: 1)
+        case .unavailable:
+            self.init(
+                503, "ServiceUnavailableException", message, kind: .server,
+                retryAfterSeconds: error.retryAfter.map { Int(clamping: $0.components.seconds) } ?? 1)
         case .integrity: self.init(500, "ServiceUnavailableException", message, kind: .server)
         // What went wrong inside is the operator's to know: the log has it.
         case .internalFailure: self.init(500, "ServiceUnavailableException", Self.generalFailure, kind: .server)

@@ -11,16 +11,27 @@ public struct ClockStatus: Sendable, Hashable {
     public let now: Timestamp
     /// The highest time that was ever trusted; durable.
     public let highest: Timestamp
-    /// The time that has come if only monotonic time has passed since.
+    /// The time that has surely come: what was counted by the monotonic clock since the clock was last confirmed.
     public let expected: Timestamp
     /// False while the wall clock is more than an hour ahead of ``expected``: then deletions in locked vaults wait for a confirmation.
     public let isTrusted: Bool
 }
 
-/// Holds the ``ClockGuard`` of this process and keeps its highest time durable, in the catalog's fact ``fact``.
-final class ClockKeeper: Sendable {
-    static let fact = "highest_time"
+/// What the clock says where a policy or a lock depends on it.
+struct ClockReading: Sendable, Equatable {
+    /// The latest time that is believed.
+    let now: Timestamp
+    let wall: Timestamp
+    /// False while the wall clock is further ahead than is believed.
+    let isTrusted: Bool
 
+    /// The times that must all agree to what is to be allowed. While the clock is in doubt it may be right or not: what ends by the wall
+    /// clock has ended, and what begins by it has not begun.
+    var judged: [Timestamp] { isTrusted ? [now] : [now, wall] }
+}
+
+/// Holds the ``ClockGuard`` of this process and keeps what it counts durable, as facts of the catalog (``ClockRecord``).
+final class ClockKeeper: Sendable {
     private let catalog: any Catalog
     private let clock: any TimeSource
     private let logger: Logger
@@ -37,10 +48,12 @@ final class ClockKeeper: Sendable {
     }
 
     /// The time for what a vault lock governs, and whether the wall clock is believed.
-    func reading() async throws -> (now: Timestamp, isTrusted: Bool) {
+    func reading() async throws -> ClockReading {
         let current = try await current()
         let (wall, monotonic) = (clock.now(), clock.monotonic())
-        return (current.believed(wall: wall, monotonic: monotonic), !current.isAhead(wall: wall, monotonic: monotonic))
+        return ClockReading(
+            now: current.believed(wall: wall, monotonic: monotonic), wall: wall,
+            isTrusted: !current.isAhead(wall: wall, monotonic: monotonic))
     }
 
     /// The date for an archive, a lock or a session that is made now, and the time by which a session ends: the later one of the wall clock
@@ -54,14 +67,14 @@ final class ClockKeeper: Sendable {
         let (wall, monotonic) = (clock.now(), clock.monotonic())
         return ClockStatus(
             now: wall, highest: current.reached(wall: wall, monotonic: monotonic),
-            expected: current.trusted(at: monotonic), isTrusted: !current.isAhead(wall: wall, monotonic: monotonic))
+            expected: current.counted(at: monotonic), isTrusted: !current.isAhead(wall: wall, monotonic: monotonic))
     }
 
     /// Trusts the wall clock from now on. Durable on return.
     func confirm() async throws -> ClockStatus {
         _ = try await current()
         let (wall, monotonic) = (clock.now(), clock.monotonic())
-        try await catalog.setFact(Self.fact, String(wall.milliseconds), audit: .none)
+        try await store(ClockRecord(counted: wall, highest: wall, run: clock.run, monotonic: monotonic))
         state.withLock { state in
             state.guarding?.confirm(wall: wall, monotonic: monotonic)
             state.wasAhead = false
@@ -70,7 +83,7 @@ final class ClockKeeper: Sendable {
         return try await status()
     }
 
-    /// Makes the highest time durable now and then, and says so when the clock runs ahead; until cancelled.
+    /// Makes what was counted durable now and then, and says so when the clock runs ahead; until cancelled.
     func run() async {
         while !Task.isCancelled {
             await keep(always: false)
@@ -85,11 +98,11 @@ final class ClockKeeper: Sendable {
         do {
             _ = try await current()
             let (wall, monotonic) = (clock.now(), clock.monotonic())
-            let (time, warns) = state.withLock { state -> (Timestamp?, Bool) in
+            let (record, warns) = state.withLock { state -> (ClockRecord?, Bool) in
                 let isAhead = state.guarding?.isAhead(wall: wall, monotonic: monotonic) ?? false
                 defer { state.wasAhead = isAhead }
                 return (
-                    state.guarding?.toStore(wall: wall, monotonic: monotonic, always: always),
+                    state.guarding?.toStore(wall: wall, monotonic: monotonic, run: clock.run, always: always),
                     isAhead && !state.wasAhead
                 )
             }
@@ -98,7 +111,7 @@ final class ClockKeeper: Sendable {
                     "the clock runs ahead of the time that has passed: deletions in locked vaults wait until an operator confirms the clock",
                     metadata: ["now": "\(wall.iso8601Seconds)"])
             }
-            if let time { try await catalog.setFact(Self.fact, String(time.milliseconds), audit: .none) }
+            if let record { try await store(record) }
         } catch {
             logger.warning(
                 "the highest time could not be stored; it will be tried again", metadata: ["error": "\(error)"])
@@ -108,21 +121,25 @@ final class ClockKeeper: Sendable {
     /// The guard, read from the catalog at the first use.
     private func current() async throws -> ClockGuard {
         if let known = state.withLock({ $0.guarding }) { return known }
-        let stored: Timestamp?
-        if let text = try await catalog.fact(Self.fact) {
-            // What cannot be read is older than any clock: the operator is asked.
-            stored = Timestamp(milliseconds: Int64(text) ?? 0)
-        } else {
-            stored = nil
-        }
+        let stored = ClockRecord(
+            highestText: try await catalog.fact(ClockRecord.highestFact),
+            countedText: try await catalog.fact(ClockRecord.countedFact))
         let (wall, monotonic) = (clock.now(), clock.monotonic())
-        if stored == nil { try await catalog.setFact(Self.fact, String(wall.milliseconds), audit: .none) }
+        if stored == nil {
+            try await store(ClockRecord(counted: wall, highest: wall, run: clock.run, monotonic: monotonic))
+        }
         return state.withLock { state in
             if let known = state.guarding { return known }
-            let fresh = ClockGuard(stored: stored, wall: wall, monotonic: monotonic)
+            let fresh = ClockGuard(stored: stored, wall: wall, monotonic: monotonic, run: clock.run)
             state.guarding = fresh
             return fresh
         }
+    }
+
+    /// Two facts, either of which may be the older one after a crash: neither says more than was true.
+    private func store(_ record: ClockRecord) async throws {
+        try await catalog.setFact(ClockRecord.highestFact, record.highestText, audit: .none)
+        try await catalog.setFact(ClockRecord.countedFact, record.countedText, audit: .none)
     }
 }
 

@@ -23,12 +23,11 @@ struct Judgement: Sendable {
 extension VaultEngine {
     /// Decides whether the principal may do `action`. For a vault, whether it exists or not, exactly one vault is read, for
     /// an archive identifier, whosever it is, one archive, and for another account's resource its account: what is read tells nobody what
-    /// there is. A disabled account's vaults are closed to others.
+    /// there is. A disabled account's vaults are closed to others. While the clock is in doubt the decision must hold by both times.
     func judge(
         _ principal: Principal, _ action: VaultAction, on target: AccessTarget, sessionPolicy: String?,
-        context: RequestContext
+        context: RequestContext, at time: ClockReading
     ) async throws -> Judgement {
-        var context = context
         var policies = PolicySet(identity: principal.isRoot ? [] : try await identityPolicies(of: principal))
         policies.session = try sessionPolicy.map { try sessionPolicies.document($0) }
 
@@ -41,7 +40,7 @@ extension VaultEngine {
             ownerIsActive = try await catalog.account(account)?.state == .active
         }
         var vault: VaultRow?
-        var isLocked = false
+        var opened: OpenedSettings?
         var identifier: Identifier?
         var archive: ArchiveRow?
         switch target {
@@ -60,22 +59,27 @@ extension VaultEngine {
                 if !isTheVaults || archive?.state != .stored { archive = nil }
             }
             // A vault that is to be created is not one that has policies: the name alone decides.
-            if let vault, action != .createVault {
-                let opened = try settings(of: vault)
-                isLocked = opened.settings.lock.map { !$0.isExpired(at: context.now) } ?? false
+            if let vault, action != .createVault { opened = try settings(of: vault) }
+        }
+        // Judged in any case: a refusal takes the time that it takes elsewhere. All that is read has been read.
+        let decisions = time.judged.map { now in
+            var (context, policies) = (context, policies)
+            context.now = now
+            if let opened {
                 policies.vaultAccess = opened.accessPolicy
-                policies.vaultLock = isLocked ? opened.lockPolicy : nil
+                policies.vaultLock = opened.isLocked(at: now) ? opened.lockPolicy : nil
                 context.resourceTags = opened.settings.tags
             }
-            context.archiveAgeInDays = archive.map { Self.wholeDays(from: $0.created, to: context.now) }
+            context.archiveAgeInDays = archive.map { Self.wholeDays(from: $0.created, to: now) }
+            let request = PolicyRequest(
+                principal: principal, action: action, resource: resource, resourceAccount: account, context: context)
+            return AccessEvaluation.decide(request, policies)
         }
-        let request = PolicyRequest(
-            principal: principal, action: action, resource: resource, resourceAccount: account, context: context)
-        // Judged in any case: a refusal takes the time that it takes elsewhere.
-        let decision = AccessEvaluation.decide(request, policies)
+        let decision = decisions.first { !$0.isAllowed } ?? decisions[0]
         return Judgement(
             decision: decision.isAllowed && !ownerIsActive ? AccessDecision(.noStatementAllows(.activeOwner)) : decision,
-            resource: resource, resourceAccount: account, vault: vault, isLocked: isLocked, identifier: identifier,
+            resource: resource, resourceAccount: account, vault: vault, isLocked: opened?.isLocked(at: time.now) ?? false,
+            identifier: identifier,
             archive: archive)
     }
 
@@ -96,4 +100,9 @@ extension AccessTarget {
         case .vault(let location), .archive(let location, _): location.account
         }
     }
+}
+
+extension OpenedSettings {
+    /// Whether a lock is in force, in either state.
+    fileprivate func isLocked(at now: Timestamp) -> Bool { settings.lock.map { !$0.isExpired(at: now) } ?? false }
 }

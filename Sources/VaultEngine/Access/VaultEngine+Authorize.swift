@@ -13,20 +13,19 @@ extension VaultEngine {
         _ caller: Caller, _ action: VaultAction, on target: AccessTarget
     ) async throws(VaultError) -> AccessGrant {
         try await vaultErrors("checking access") {
-            let now = try await clockKeeper.reading().now
-            let judged = try await judge(caller, action, on: target, at: now)
+            let judged = try await judge(caller, action, on: target, at: try await clockKeeper.reading())
             try enforce(judged, caller, action)
             return AccessGrant(vaultGeneration: judged.vault?.generation)
         }
     }
 
-    func judge(_ caller: Caller, _ action: VaultAction, on target: AccessTarget, at now: Timestamp) async throws
+    func judge(_ caller: Caller, _ action: VaultAction, on target: AccessTarget, at time: ClockReading) async throws
         -> Judgement
     {
         let context = RequestContext(
-            now: now, sourceAddress: caller.sourceAddress, isSecure: caller.isSecure, userAgent: caller.userAgent)
+            now: time.now, sourceAddress: caller.sourceAddress, isSecure: caller.isSecure, userAgent: caller.userAgent)
         return try await judge(
-            caller.principal, action, on: target, sessionPolicy: caller.sessionPolicy, context: context)
+            caller.principal, action, on: target, sessionPolicy: caller.sessionPolicy, context: context, at: time)
     }
 
     /// Throws what the client may know of a denial: within its own account who it is and what it wanted, of another account nothing.

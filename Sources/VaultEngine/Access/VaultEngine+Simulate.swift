@@ -9,8 +9,7 @@ extension VaultEngine {
         _ caller: Caller, _ action: VaultAction, on target: AccessTarget
     ) async throws(VaultError) -> AccessDecision {
         try await vaultErrors("simulating an access") {
-            let now = try await clockKeeper.reading().now
-            return try await judge(caller, action, on: target, at: now).decision
+            try await judge(caller, action, on: target, at: try await clockKeeper.reading()).decision
         }
     }
 }

@@ -16,7 +16,7 @@ extension VaultEngine {
             try await gate.shared(location) {
                 let time = try await clockKeeper.reading()
                 let judged = try await judge(
-                    caller, .deleteArchive, on: .archive(location, id: archiveID), at: time.now)
+                    caller, .deleteArchive, on: .archive(location, id: archiveID), at: time)
                 try enforce(judged, caller, .deleteArchive)
                 guard let vault = judged.vault else { throw Messages.vaultNotFound(location) }
                 guard let id = judged.identifier else { throw Messages.archiveNotFound(archiveID) }

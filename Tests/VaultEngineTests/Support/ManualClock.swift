@@ -13,6 +13,7 @@ final class ManualClock: TimeSource {
     private struct State {
         var now: Timestamp
         var passed: Duration = .zero
+        var run: String?
         var tickets: UInt64 = 0
         var sleepers: [Sleeper] = []
     }
@@ -23,6 +24,11 @@ final class ManualClock: TimeSource {
     func now() -> Timestamp { state.withLock { $0.now } }
 
     func monotonic() -> Duration { state.withLock { $0.passed } }
+
+    var run: String? { state.withLock { $0.run } }
+
+    /// The machine was started anew; the readings of its monotonic clock belong to this run.
+    func beginRun(_ name: String?) { state.withLock { $0.run = name } }
 
     /// Time passes.
     func advance(by duration: Duration) { move(by: duration, passing: duration) }
