@@ -57,6 +57,25 @@ import VaultModel
         }
     }
 
+    /// A crash came between a record and its commit, or an older catalog was put back: the next change is made on top of the record.
+    @Test func aChangeIsMadeOnTopOfANewerRecord() async throws {
+        try await withVault { vault in
+            let access = try await vault.engine.createAccount(account)
+            var recorded = try await vault.engine.accountState(account)
+            recorded.users.append(
+                AccountState.User(name: UserTests.anna, state: .active, created: vault.clock.now(), policies: [:]))
+            recorded.accessKeys[0].state = .disabled
+            let generation = try #require(try await vault.catalog.account(account)).generation
+            _ = try #require(try await vault.engine.writeAccountRecord(recorded, exactly: generation + 1))
+            let bob = try #require(UserName("bob"))
+            try await vault.engine.createUser(account, bob)
+            #expect(try await vault.engine.listUsers(account).map(\.name) == [UserTests.anna, bob])
+            #expect(try await vault.engine.credential(for: access.accessKeyID)?.isActive == false)
+            #expect(try await vault.catalog.account(account)?.generation == generation + 2)
+            try await expectNoLitter(vault)
+        }
+    }
+
     /// However many ask for changes of their own, the operator's change has its turn.
     @Test func whoeverWantsAChangeGetsIt() async throws {
         try await withVault { vault in
@@ -79,16 +98,17 @@ import VaultModel
         }
     }
 
-    /// Another process wins the first round, and the state it made is one that the change refuses.
+    /// Another process wins the first round, on top of the record it found, and the state it made is one that the change refuses.
     @Test func aRefusedChangeLeavesNoRecordThatCouldWinARebuild() async throws {
         try await withVault { vault in
             _ = try await vault.engine.createAccount(account)
             let other = try await vault.anotherEngine()
             let catalog = AccessCountingCatalog(vault.catalog)
             let engine = vault.engine(over: catalog)
-            catalog.before("putAccount") { try? await other.createUser(TestVault.account, UserTests.anna) }
+            let bob = try #require(UserName("bob"))
+            catalog.before("putAccount") { try? await other.createUser(TestVault.account, bob) }
             await expectRefusal(.invalidParameter) { try await engine.createUser(account, UserTests.anna) }
-            #expect(try await vault.engine.listUsers(account).map(\.name) == [UserTests.anna])
+            #expect(try await vault.engine.listUsers(account).map(\.name) == [UserTests.anna, bob])
             #expect(records(vault).last == (try await newest(vault)), "the catalog stands on the highest record")
             try await expectNoLitter(vault)
         }

@@ -52,6 +52,16 @@ extension VaultEngine {
         ) { BlobName.account(account: account.id.digits, generation: $0) }
     }
 
+    /// Nil when a record of that generation exists.
+    func writeAccountRecord(_ account: AccountState, exactly generation: UInt64) async throws -> WrittenRecord? {
+        let master = keyring.currentMaster
+        return try await write(
+            .account, body: account.recordBody, uid: BlobPreamble.uid(ofAccount: account.id.digits),
+            account: account.id, vault: .none,
+            key: master.key, keyVersion: master.version, exactly: generation
+        ) { BlobName.account(account: account.id.digits, generation: $0) }
+    }
+
     func doomReplaced(accountRecordOf row: AccountRow) async throws {
         let name = BlobName.account(account: row.id.digits, generation: row.generation).text
         try await doom([try blobID(name)], of: .cold, after: configuration.deletionGrace)

@@ -90,20 +90,35 @@ extension VaultEngine {
         let names = try await recordNames(above: stored.generation) {
             BlobName.account(account: digits, generation: $0)
         }
+        guard let recorded = try await newestRecord(among: names, of: stored.id) else { return }
+        let record = try await writeAccountRecord(recorded.state, from: recorded.record.generation + 1)
+        let (row, members) = try seal(recorded.state, generation: record.generation)
+        try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation, audit: .none)
+        try await doom([recorded.record.blob], of: .cold, after: configuration.deletionGrace)
+        try await doomReplaced(accountRecordOf: stored)
+        warn(ofAdopted: recorded)
+    }
+
+    /// The newest of these records that verifies.
+    func newestRecord(among names: [WrittenRecord], of id: AccountID) async throws -> RecordedAccount? {
         for name in names.reversed() {
             let recorded = try await readRecord(
-                name, .account, uid: BlobPreamble.uid(ofAccount: digits), account: stored.id, vault: .none,
+                name, .account, uid: BlobPreamble.uid(ofAccount: id.digits), account: id, vault: .none,
                 AccountState.init)
-            guard let recorded, recorded.id == stored.id else { continue }
-            let record = try await writeAccountRecord(recorded, from: name.generation + 1)
-            let (row, members) = try seal(recorded, generation: record.generation)
-            try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation, audit: .none)
-            try await doom([name.blob], of: .cold, after: configuration.deletionGrace)
-            try await doomReplaced(accountRecordOf: stored)
-            logger.warning(
-                "an account's record is newer than the catalog and was adopted",
-                metadata: ["account": "\(stored.id)", "generation": "\(name.generation)"])
-            return
+            if let recorded, recorded.id == id { return RecordedAccount(record: name, state: recorded) }
         }
+        return nil
     }
+
+    func warn(ofAdopted recorded: RecordedAccount) {
+        logger.warning(
+            "an account's record is newer than the catalog and was adopted",
+            metadata: ["account": "\(recorded.state.id)", "generation": "\(recorded.record.generation)"])
+    }
+}
+
+/// What the newest durable record of an account says.
+struct RecordedAccount {
+    let record: VaultEngine.WrittenRecord
+    let state: AccountState
 }

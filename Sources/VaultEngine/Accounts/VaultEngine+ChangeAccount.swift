@@ -20,16 +20,17 @@ extension VaultEngine {
     /// the durable record first, then the catalog. Nothing is written when nothing changes. `change` may be applied
     /// again to a newer state. Everything is sealed again on the way, which is also how a rotation of the master key
     /// moves it: an account that is sealed under an older one is written in any case.
-    /// - Parameter floor: the new record's generation is higher than this, too.
+    /// A record that is newer than the catalog (a crash came between the two, or an older catalog was put back) counts first: the change is
+    /// made on top of what it says, never instead of it.
     func changeAccount(
-        _ id: AccountID, above floor: UInt64 = 0, _ change: (inout AccountState) throws -> Void
+        _ id: AccountID, _ change: (inout AccountState) throws -> Void
     ) async throws(VaultError) {
         try await vaultErrors("changing an account") {
             try await accountGate.exclusive(id) {
                 // Records that no row stands behind: of rounds that another process won, or that failed.
                 var lost: [WrittenRecord] = []
                 do {
-                    try await commitChange(of: id, above: floor, losing: &lost, change)
+                    try await commitChange(of: id, losing: &lost, change)
                 } catch {
                     await supersede(lost, of: id, after: error)
                     throw error
@@ -39,14 +40,17 @@ extension VaultEngine {
     }
 
     private func commitChange(
-        of id: AccountID, above floor: UInt64, losing lost: inout [WrittenRecord],
-        _ change: (inout AccountState) throws -> Void
+        of id: AccountID, losing lost: inout [WrittenRecord], _ change: (inout AccountState) throws -> Void
     ) async throws {
+        var floor: UInt64 = 0
+        var adopted: RecordedAccount?
         for _ in 0..<8 {
             guard let stored = try await catalog.account(id) else { throw Self.noAccount(id) }
+            if let recorded = adopted, recorded.record.generation <= stored.generation { adopted = nil }
             // A member changed between the two reads belongs to a newer generation: then the catalog refuses the result.
             var account = try open(stored, try await catalog.members(of: id))
             let before = JSONValue.object(account.recordBody).canonicalBytes()
+            if let adopted { account = adopted.state }
             try change(&account)
             account.normalise(at: clock.now())
             try account.checkLimits()
@@ -55,8 +59,15 @@ extension VaultEngine {
             let passed = max(floor, lost.last?.generation ?? 0)
             let isCurrent = stored.masterVersion == keyring.currentMaster.version && passed <= stored.generation
             guard changes || !isCurrent else { return try await doom(lost.map(\.blob), of: .cold) }
-            let record = try await writeAccountRecord(
-                account, from: max(stored.generation, passed) + 1)
+            let wanted = max(stored.generation, passed) + 1
+            guard let record = try await writeAccountRecord(account, exactly: wanted) else {
+                let names = try await recordNames(above: wanted - 1) {
+                    BlobName.account(account: id.digits, generation: $0)
+                }
+                adopted = try await newestRecord(among: names, of: id) ?? adopted
+                floor = names.last?.generation ?? wanted
+                continue
+            }
             do {
                 let (row, members) = try seal(account, generation: record.generation)
                 try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation, audit: .none)
@@ -69,6 +80,10 @@ extension VaultEngine {
             }
             // Below the committed generation: their names are never used again.
             try await doom(lost.map(\.blob), of: .cold)
+            if let adopted {
+                try await doom([adopted.record.blob], of: .cold, after: configuration.deletionGrace)
+                warn(ofAdopted: adopted)
+            }
             return try await doomReplaced(accountRecordOf: stored)
         }
         throw VaultError(.unavailable, "The account is being changed by others. Please try again.")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Logging
 import SealedArchive
 import Storage
 import VaultModel
@@ -75,8 +76,8 @@ extension VaultEngine {
                 continue
             } catch {
                 if error.code != .outcomeUnknown, error.code != .unusable {
-                    // Refused: its record must not be taken up at a later start. Best effort, the answer is an error anyway.
-                    _ = try? await writeVaultRecord(base.row, base.settings, from: record.generation + 1)
+                    // Refused: its record must not be taken up at a later start.
+                    await supersede(record, with: base.row, base.settings)
                 }
                 throw error
             }
@@ -87,6 +88,18 @@ extension VaultEngine {
             return next
         }
         throw VaultError(.unavailable, "The vault is being changed by others. Please try again.")
+    }
+
+    /// Writes what the vault is above the record of a change that was refused. Best effort, the answer is an error anyway: without it a restart
+    /// may take up the refused change.
+    private func supersede(_ refused: WrittenRecord, with row: VaultRow, _ settings: VaultSettings) async {
+        do {
+            _ = try await writeVaultRecord(row, settings, from: refused.generation + 1)
+        } catch {
+            logger.error(
+                "the record of a refused change of a vault stays behind; the next change of the vault or the next start takes it up",
+                metadata: ["vault": "\(row.location.arn)", "record": "\(refused.blob)", "error": "\(error)"])
+        }
     }
 
     /// The settings under the vault's newest key; the column as it was when it need not change.
