@@ -116,6 +116,10 @@ enum Pages {
         UPDATE archives INDEXED BY archives_pinned SET purgeable_at = purge_after
         WHERE vault = ? AND state = 'deleted' AND purgeable_at > purge_after
         """
+    static let unpinSomeArchives = """
+        UPDATE archives SET purgeable_at = purge_after WHERE rowid IN (
+            SELECT rowid FROM archives INDEXED BY archives_pinned WHERE vault = ? AND state = 'deleted' AND purgeable_at > purge_after LIMIT ?)
+        """
     static let expiredJobs = """
         SELECT uid, staged, vault, sealed_version FROM jobs WHERE expires <= ? ORDER BY expires, uid LIMIT ?
         """

@@ -52,6 +52,10 @@ public protocol Catalog: AuditCatalog, KeyCatalog, ScrubCatalog, Sendable {
     func updateVault(_ vault: VaultRow, expectedGeneration: UInt64, audit: AuditEntries) async throws(StorageError)
     /// Marks an active vault as `deleting` if it holds no archive that is not deleted. Idempotent.
     func beginVaultDeletion(_ uid: VaultUID, audit: AuditEntries) async throws(StorageError) -> VaultDeletion
+    /// Removes up to `limit` of the jobs, outputs, parts or uploads of a vault in state `deleting`, as
+    /// ``finishVaultDeletion(_:generation:at:audit:)`` would, so that no transaction is as large as what hangs on a vault; false when nothing
+    /// is left for it, or the vault is in another state.
+    func shrinkDeletingVault(_ uid: VaultUID, at now: Timestamp, limit: Int) async throws(StorageError) -> Bool
     /// Turns a vault in state `deleting` into `deleted` (its name is free again) at generation `generation`; removes its jobs and uploads;
     /// dooms the blobs of its uploads' parts and of its staged outputs. Deleted archives that wait for their grace keep their rows; the
     /// vault row goes with the last of them (at once when there is none). Idempotent.

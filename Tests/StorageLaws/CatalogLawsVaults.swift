@@ -163,6 +163,40 @@ extension CatalogLaw {
             let again = try furnished.fixtures.vault()
             #expect(try await catalog.createVault(again, limit: 10) == .created)
         },
+        CatalogLaw("a vault that is going is emptied in steps of the size that is asked for, to the same end") { catalog in
+            var furnished = try await FurnishedCatalog(catalog)
+            let uid = furnished.vault.uid
+            let archive = try await furnished.storeArchive()
+            let uploads = [try await furnished.openUpload(parts: 3), try await furnished.openUpload(parts: 2)]
+            var blobs = Set(uploads.flatMap(\.parts).map { DoomedBlob(id: $0.blob, store: .cold, notBefore: .now(400)) })
+            for _ in 0..<3 {
+                let job = try furnished.fixtures.retrieval(of: archive)
+                let staged = furnished.fixtures.staged(for: job)
+                _ = try await furnished.succeed(job, expires: 9000, staged: staged)
+                blobs.insert(DoomedBlob(id: staged.blob, store: .warm, notBefore: .now(400)))
+            }
+            _ = try await furnished.succeed(try furnished.fixtures.retrieval(of: archive), expires: 9000)
+            #expect(try await !catalog.shrinkDeletingVault(uid, at: .now(400), limit: 2), "an active vault is left alone")
+            #expect(try await catalog.part(uploads[0].upload.uid, index: 2) != nil)
+            #expect(try await catalog.deleteArchive(archive.uid, at: .now(200), purgeAfter: .now(300)))
+            _ = try await catalog.beginVaultDeletion(uid)
+            var (doomed, steps) = (0, 0)
+            while try await catalog.shrinkDeletingVault(uid, at: .now(400), limit: 2) {
+                let now = try await furnished.doomed().count
+                #expect(now <= doomed + 2)
+                (doomed, steps) = (now, steps + 1)
+                guard steps < 100 else { break }
+            }
+            #expect(steps == 2 + 1 + 3 + 1, "four jobs, one pin, five parts, two uploads")
+            #expect(try await furnished.doomed() == blobs)
+            #expect(try await catalog.purgeableArchives(at: .now(300), limit: 10).map(\.uid) == [archive.uid])
+            #expect(try await catalog.vault(uid)?.state == .deleting)
+            try await catalog.finishVaultDeletion(uid, generation: 2, at: .now(500))
+            #expect(try await furnished.doomed() == blobs)
+            #expect(try await !catalog.shrinkDeletingVault(uid, at: .now(500), limit: 2))
+            try await catalog.removeArchive(archive.uid)
+            #expect(try await catalog.vault(uid) == nil, "every reference was counted down")
+        },
         CatalogLaw("a deleted vault keeps its row and keys until the last of its archives is removed") { catalog in
             var furnished = try await FurnishedCatalog(catalog)
             let uid = furnished.vault.uid

@@ -89,6 +89,10 @@ final class AccessCountingCatalog: Catalog {
         await note("beginVaultDeletion")
         return try await real.beginVaultDeletion(uid, audit: audit)
     }
+    func shrinkDeletingVault(_ uid: VaultUID, at now: Timestamp, limit: Int) async throws(StorageError) -> Bool {
+        await note("shrinkDeletingVault")
+        return try await real.shrinkDeletingVault(uid, at: now, limit: limit)
+    }
     func finishVaultDeletion(_ uid: VaultUID, generation: UInt64, at now: Timestamp, audit: AuditEntries) async throws(StorageError) {
         await note("finishVaultDeletion")
         return try await real.finishVaultDeletion(uid, generation: generation, at: now, audit: audit)

@@ -89,12 +89,17 @@ extension VaultEngine {
         }
     }
 
+    /// Rows that one transaction of a vault's deletion removes.
+    private static let deletionStep = 500
+
     /// The second half of a deletion: the durable record, then the catalog. Also run at start for deletions that a crash interrupted.
     func finishDeletion(of vault: VaultRow) async throws {
         try await gate.exclusive(vault.location) {
             var gone = vault
             gone.state = .deleted
             gone.generation = try await writeVaultRecord(gone, try settings(of: vault).settings, from: vault.generation + 1).generation
+            // It ends: nothing is added to a vault that is going.
+            while try await catalog.shrinkDeletingVault(vault.uid, at: clock.now(), limit: Self.deletionStep) {}
             try await catalog.finishVaultDeletion(vault.uid, generation: gone.generation, at: clock.now(), audit: .none)
         }
     }
