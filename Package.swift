@@ -189,8 +189,9 @@ let package = Package(
         .testTarget(
             name: "VaultEngineTests",
             dependencies: [
-                "VaultEngine", "AccessPolicy", "CanonicalJSON", "Cryptography", "Execution", "FileBlobStore", "FileKeyCustody",
-                "Messaging", "PosixDisk", "SQLiteCatalog", "SealedArchive", "Storage", "StorageLaws", "TreeHash", "VaultModel", nio, logging,
+                "VaultEngine", "AccessPolicy", "CanonicalJSON", "Cryptography", "Execution", "FileBlobStore", "FileKeyCustody", "GlacierAPI",
+                "Messaging", "PosixDisk", "RequestSignature", "SQLiteCatalog", "SealedArchive", "Storage", "StorageLaws", "TreeHash",
+                "VaultModel", nio, logging, metrics, .product(name: "NIOHTTP1", package: "swift-nio"),
             ], swiftSettings: house),
         .testTarget(
             name: "SimulationTests",
