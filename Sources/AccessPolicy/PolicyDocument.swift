@@ -64,7 +64,7 @@ public struct PolicyDocument: Hashable, Sendable {
         guard let member = found["Statement"] else { throw reader.refused("the policy has no Statement") }
         var statements: [PolicyStatement] = []
         var names: Set<String> = []
-        for (index, element) in try member.elements(atMost: maxStatements).enumerated() {
+        for (index, element) in try elements(of: member, kind).enumerated() {
             let statement = try PolicyStatement(element, index: index, kind: kind, variables: variables)
             guard names.insert(statement.name).inserted else {
                 throw element.refused("another statement has the Sid '\(excerpt(statement.name))'")
@@ -72,6 +72,13 @@ public struct PolicyDocument: Hashable, Sendable {
             statements.append(statement)
         }
         return statements
+    }
+
+    /// A vault's access policy may say nothing, as clients write it to take back what was allowed. Elsewhere it would be a mistake: a lock that
+    /// holds nothing, a user or session that may do nothing.
+    private static func elements(of member: PolicyReader, _ kind: Kind) throws(PolicyError) -> [PolicyReader] {
+        if case .vaultAccess = kind, member.isEmptyList { return [] }
+        return try member.elements(atMost: maxStatements)
     }
 
     /// Which language the policy is in: the older one, meant where nothing is said, has no variables.

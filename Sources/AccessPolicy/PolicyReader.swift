@@ -31,6 +31,8 @@ struct PolicyReader {
         }
     }
 
+    var isEmptyList: Bool { value.arrayValue?.isEmpty == true }
+
     /// The elements of a list, or the value itself where no list is needed for one.
     func elements(atMost limit: Int = maxValues) throws(PolicyError) -> [PolicyReader] {
         guard let elements = value.arrayValue else { return [self] }

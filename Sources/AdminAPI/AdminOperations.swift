@@ -42,6 +42,7 @@ protocol AdminOperations: Sendable {
     func rotateMasterKey() async throws(VaultError) -> RotationReport
     func rotateVaultKey(_ location: VaultLocation) async throws(VaultError) -> RotationReport
     func createBackup(in directory: String) async throws(VaultError) -> BackupReport
+    func deleteVaultAccessPolicy(_ location: VaultLocation) async throws(VaultError)
     func setVaultCompression(_ location: VaultLocation, _ compression: String?) async throws(VaultError)
     func clockStatus() async throws(VaultError) -> ClockStatus
     func confirmClock() async throws(VaultError) -> ClockStatus

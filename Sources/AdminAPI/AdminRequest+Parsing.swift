@@ -80,6 +80,7 @@ extension AdminRequest {
         case "rotate-master-key": return .rotateMasterKey
         case "rotate-vault-key": return .rotateVaultKey(try members.location())
         case "create-backup": return .createBackup(directory: try members.absolutePath("directory"))
+        case "reset-vault-access-policy": return .resetVaultAccessPolicy(try members.location())
         case "set-vault-compression":
             let compression = try members.optionalText("compression")
             guard compression == nil || compression == "lz4" || compression == "none" else {

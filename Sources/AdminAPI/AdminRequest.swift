@@ -62,6 +62,8 @@ public enum AdminRequest: Sendable, Hashable {
     case createBackup(directory: String)
     /// `lz4`, `none`, or nil for the service's default.
     case setVaultCompression(VaultLocation, String?)
+    /// Removes the access policy of a vault, also one that shuts out the vault's owner. A vault lock stays.
+    case resetVaultAccessPolicy(VaultLocation)
     case clockStatus
     /// The operator vouches for the wall clock: deletions that wait for it go on.
     case confirmClock
@@ -111,6 +113,7 @@ public enum AdminRequest: Sendable, Hashable {
         case .rotateVaultKey: "rotate-vault-key"
         case .createBackup: "create-backup"
         case .setVaultCompression: "set-vault-compression"
+        case .resetVaultAccessPolicy: "reset-vault-access-policy"
         case .clockStatus: "clock-status"
         case .confirmClock: "confirm-clock"
         }
@@ -135,7 +138,8 @@ extension AdminRequest {
         case .simulate(let question): question.principal.arn
         case .createTopic(let topic, _), .deleteTopic(let topic), .testTopic(let topic): topic.text
         case .resendMessage(let message), .dropMessage(let message): message.hex
-        case .rotateVaultKey(let location), .setVaultCompression(let location, _): location.arn
+        case .rotateVaultKey(let location), .setVaultCompression(let location, _), .resetVaultAccessPolicy(let location):
+            location.arn
         case .createBackup(let directory): directory
         case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock: nil
         }

@@ -79,6 +79,9 @@ struct AdminResponder: Sendable {
         case .rotateMasterKey: return .answer(try await operations.rotateMasterKey())
         case .rotateVaultKey(let location): return .answer(try await operations.rotateVaultKey(location))
         case .createBackup(let directory): return .answer(try await operations.createBackup(in: directory))
+        case .resetVaultAccessPolicy(let location):
+            try await operations.deleteVaultAccessPolicy(location)
+            return ["vaultArn": .string(location.arn)]
         case .setVaultCompression(let location, let compression):
             try await operations.setVaultCompression(location, compression)
             return ["compression": .text(compression), "vaultArn": .string(location.arn)]

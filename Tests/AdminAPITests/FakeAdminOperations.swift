@@ -74,6 +74,9 @@ final class FakeAdminOperations: AdminOperations {
         note("createBackup \(directory)")
         return BackupReport(catalogPath: "\(directory)/catalog", keyringPath: "\(directory)/keys", keyFiles: 2)
     }
+    func deleteVaultAccessPolicy(_ location: VaultLocation) async throws(VaultError) {
+        note("deleteVaultAccessPolicy \(location.name)")
+    }
     func setVaultCompression(_ location: VaultLocation, _ compression: String?) async throws(VaultError) {
         note("setVaultCompression \(location.name) \(compression ?? "-")")
     }

@@ -14,6 +14,18 @@ import VaultModel
 @Suite(.serialized) struct OutboxDeliveryTests {
     private func topic(_ name: String) throws -> TopicARN { try NotificationTests.topic(name) }
 
+    /// A vault with one archive and one topic, whose target does as it is told.
+    private func withTopic(
+        _ conduct: FakeTransport.Conduct, _ body: (TestVault, FakeTransport, TopicARN, StoredArchive) async throws -> Void
+    ) async throws {
+        let topic = try topic("t")
+        try await withNotifiedVault { vault, transport in
+            _ = try await vault.engine.createTopic(topic, target: NotificationTests.hook)
+            transport.set(topic, conduct)
+            try await body(vault, transport, topic, try await vault.upload(content(1000, seed: 1)))
+        }
+    }
+
     @Test func deadTargetsDelayNeitherJobsNorOtherTopics() async throws {
         let dead = try (0..<6).map { try topic("dead\($0)") }
         let alive = try topic("alive")
@@ -43,11 +55,7 @@ import VaultModel
     }
 
     @Test func aTopicThatTakesItsMessagesGetsThemInOrderOfCompletion() async throws {
-        let topic = try topic("t")
-        try await withNotifiedVault { vault, transport in
-            _ = try await vault.engine.createTopic(topic, target: NotificationTests.hook)
-            transport.set(topic, .fails)
-            let stored = try await vault.upload(content(1000, seed: 1))
+        try await withTopic(.fails) { vault, transport, topic, stored in
             try await vault.running {
                 var jobs: [String] = []
                 for _ in 0..<6 {
@@ -68,11 +76,7 @@ import VaultModel
     }
 
     @Test func aMessageNotTakenComesAgainUnderItsID() async throws {
-        let topic = try topic("t")
-        try await withNotifiedVault { vault, transport in
-            _ = try await vault.engine.createTopic(topic, target: NotificationTests.hook)
-            transport.set(topic, .fails)
-            let stored = try await vault.upload(content(1000, seed: 1))
+        try await withTopic(.fails) { vault, transport, topic, stored in
             try await vault.running {
                 _ = try await vault.ended(try await vault.announce(stored.archiveID, to: topic))
                 for count in 1...4 {
@@ -93,11 +97,7 @@ import VaultModel
     }
 
     @Test func whatAProcessDidNotDeliverTheNextOneDoes() async throws {
-        let topic = try topic("t")
-        try await withNotifiedVault { vault, transport in
-            _ = try await vault.engine.createTopic(topic, target: NotificationTests.hook)
-            transport.set(topic, .hangs)
-            let stored = try await vault.upload(content(1000, seed: 1))
+        try await withTopic(.hangs) { vault, transport, topic, stored in
             try await vault.running {
                 _ = try await vault.ended(try await vault.announce(stored.archiveID, to: topic))
                 try await vault.until("the first attempt") { transport.attempts.count == 1 }
@@ -113,11 +113,7 @@ import VaultModel
     }
 
     @Test func afterThreeDaysAMessageIsDeadUntilAnOperatorSendsItAgainOrDropsIt() async throws {
-        let topic = try topic("t")
-        try await withNotifiedVault { vault, transport in
-            _ = try await vault.engine.createTopic(topic, target: NotificationTests.hook)
-            transport.set(topic, .fails)
-            let stored = try await vault.upload(content(1000, seed: 1))
+        try await withTopic(.fails) { vault, transport, topic, stored in
             try await vault.running {
                 for _ in 0..<3 { _ = try await vault.ended(try await vault.announce(stored.archiveID, to: topic)) }
                 try await vault.until("three dead letters", advancing: .seconds(120)) {
@@ -181,11 +177,7 @@ import VaultModel
     }
 
     @Test func aMessageWhoseTopicWasDeletedIsGivenUp() async throws {
-        let topic = try topic("t")
-        try await withNotifiedVault { vault, transport in
-            _ = try await vault.engine.createTopic(topic, target: NotificationTests.hook)
-            transport.set(topic, .fails)
-            let stored = try await vault.upload(content(1000, seed: 1))
+        try await withTopic(.fails) { vault, transport, topic, stored in
             try await vault.running {
                 _ = try await vault.ended(try await vault.announce(stored.archiveID, to: topic))
                 try await vault.until("an attempt") { try await vault.outbox().first?.attempts ?? 0 > 0 }
@@ -198,11 +190,7 @@ import VaultModel
     }
 
     @Test func messagesOutliveTheirVaultAndARotationOfTheMasterKey() async throws {
-        let topic = try topic("t")
-        try await withNotifiedVault { vault, transport in
-            _ = try await vault.engine.createTopic(topic, target: NotificationTests.hook)
-            transport.set(topic, .fails)
-            let stored = try await vault.upload(content(1000, seed: 1))
+        try await withTopic(.fails) { vault, transport, topic, stored in
             try await vault.running {
                 _ = try await vault.ended(try await vault.announce(stored.archiveID, to: topic))
                 try await vault.until("an attempt") { transport.attempts.count >= 1 }

@@ -21,6 +21,39 @@ import VaultModel
         """
     }
 
+    /// Two keys that look the same are two keys; the vault can hold one of them, and says so rather than mix them up.
+    @Test func aSecondSpellingOfATagKeyIsRefusedAndRemovesNothing() async throws {
+        try await withVault { vault in
+            let (composed, apart) = ("caf\u{E9}", "cafe\u{301}")
+            try await vault.engine.addTags(vault.location, [composed: "e\u{301}"])
+            await expectRefusal(.invalidParameter, "composed differently") {
+                try await vault.engine.addTags(vault.location, [apart: "2", "other": "3"])
+            }
+            try await vault.engine.removeTags(vault.location, [apart])
+            try await vault.engine.addTags(vault.location, [composed: "\u{E9}"])
+            let tags = try await vault.engine.tags(vault.location)
+            #expect(tags.map { Array($0.key.utf8) } == [Array(composed.utf8)])
+            #expect(tags.values.map { Array($0.utf8) } == [Array("\u{E9}".utf8)], "values differ by their bytes, too")
+            try await vault.engine.removeTags(vault.location, [composed])
+            #expect(try await vault.engine.tags(vault.location).isEmpty)
+        }
+    }
+
+    @Test func anAccessPolicyMaySayNothing() async throws {
+        try await withVault { vault in
+            let policy = "{\"Version\": \"2012-10-17\", \"Statement\": []}"
+            try await vault.engine.setVaultAccessPolicy(vault.location, policy)
+            #expect(try await vault.engine.vaultAccessPolicy(vault.location) == policy)
+            _ = try await vault.anotherEngine().authorize(.root(), .uploadArchive, on: .vault(vault.location))
+            await expectRefusal(.accessDenied) {
+                _ = try await vault.engine.authorize(.user("alice"), .describeVault, on: .vault(vault.location))
+            }
+            await expectRefusal(.invalidParameter, "must not be empty") {
+                _ = try await vault.engine.initiateVaultLock(vault.location, policy: policy)
+            }
+        }
+    }
+
     @Test func tagsAreAddedReplacedAndRemoved() async throws {
         try await withVault { vault in
             let engine = vault.engine
@@ -81,7 +114,7 @@ import VaultModel
     }
 
     @Test(arguments: [
-        "", "{", "[]", #"{"Version":"2012-10-17","Statement":[]}"#,
+        "", "{", "[]", #"{"Version":"2012-10-17"}"#,
         allow(arn: "arn:aws:glacier:us-east-1:123456789012:vaults/other"),
         allow("s3:GetObject"), allow() + String(repeating: " ", count: 20 << 10),
     ])

@@ -56,6 +56,7 @@ extension VaultEngine {
     /// Adds tags or replaces their values; adds nothing when the vault would then have more than it may. Durable on return.
     public func addTags(_ location: VaultLocation, _ tags: [String: String]) async throws(VaultError) {
         try await changeSettings(location, "adding tags") { settings, _ in
+            for key in tags.keys { try Self.checkSpelling(of: key, in: settings.tags) }
             settings.tags.merge(tags) { _, new in new }
             guard settings.tags.count <= Limits.maxTagsPerVault else {
                 throw VaultError(
@@ -68,8 +69,25 @@ extension VaultEngine {
     /// Removes tags; keys that are not there are fine. Durable on return.
     public func removeTags(_ location: VaultLocation, _ keys: [String]) async throws(VaultError) {
         try await changeSettings(location, "removing tags") { settings, _ in
-            for key in keys { settings.tags[key] = nil }
+            for key in keys where Self.spelling(of: key, in: settings.tags) == Array(key.utf8) {
+                settings.tags[key] = nil
+            }
         }
+    }
+
+    /// A map of tags cannot hold two keys that Swift takes for the same text; elsewhere keys are their bytes. So a second spelling of a key is
+    /// refused rather than taken for the first.
+    private static func checkSpelling(of key: String, in tags: [String: String]) throws(VaultError) {
+        guard let known = spelling(of: key, in: tags), known != Array(key.utf8) else { return }
+        throw VaultError(
+            .invalidParameter,
+            "Invalid tag key: the vault has a tag whose key looks the same, with its letters and accents composed differently. "
+                + "Remove that tag first, or use its key as ListTagsForVault shows it.")
+    }
+
+    /// The bytes of the key as the map has it; nil where it has none that looks the same.
+    private static func spelling(of key: String, in tags: [String: String]) -> [UInt8]? {
+        tags.index(forKey: key).map { Array(tags[$0].key.utf8) }
     }
 
     public func tags(_ location: VaultLocation) async throws(VaultError) -> [String: String] {

@@ -12,24 +12,21 @@ struct VaultCommand: AsyncParsableCommand {
         subcommands: [
             Create.self, List.self, Describe.self, Delete.self, Tag.self, Untag.self, Tags.self,
             VaultPolicyCommand.self,
-            VaultLockCommand.self, VaultNotificationsCommand.self,
+            VaultLockCommand.self, VaultNotificationsCommand.self, ResetAccessPolicyCommand.self,
         ])
 }
 
 extension VaultCommand {
-    struct Create: AsyncParsableCommand {
+    struct Create: VaultVerb {
         static let configuration = CommandConfiguration(abstract: "Create a vault. Succeeds also when it exists.")
 
         @OptionGroup var vault: VaultArgument
         @OptionGroup var options: ClientOptions
 
-        func run() async throws {
-            let name = vault.resolved
-            try await ClientSession.run(options) { session in
-                let location = try await session.client.createVault(name)
-                try session.show(.object(["Location": .string(location), "VaultName": .string(name)])) {
-                    "Vault '\(name)' is ready."
-                }
+        func perform(_ session: ClientSession, on name: String) async throws {
+            let location = try await session.client.createVault(name)
+            try session.show(.object(["Location": .string(location), "VaultName": .string(name)])) {
+                "Vault '\(name)' is ready."
             }
         }
     }
@@ -59,33 +56,27 @@ extension VaultCommand {
         }
     }
 
-    struct Describe: AsyncParsableCommand {
+    struct Describe: VaultVerb {
         static let configuration = CommandConfiguration(abstract: "Show what the service tells about a vault.")
 
         @OptionGroup var vault: VaultArgument
         @OptionGroup var options: ClientOptions
 
-        func run() async throws {
-            let name = vault.resolved
-            try await ClientSession.run(options) { session in
-                let vault = try await session.client.describeVault(name)
-                try session.show(vault.document.value) { TextTable.members(of: vault.document) }
-            }
+        func perform(_ session: ClientSession, on name: String) async throws {
+            let vault = try await session.client.describeVault(name)
+            try session.show(vault.document.value) { TextTable.members(of: vault.document) }
         }
     }
 
-    struct Delete: AsyncParsableCommand {
+    struct Delete: VaultVerb {
         static let configuration = CommandConfiguration(abstract: "Delete an empty vault.")
 
         @OptionGroup var vault: VaultArgument
         @OptionGroup var options: ClientOptions
 
-        func run() async throws {
-            let name = vault.resolved
-            try await ClientSession.run(options) { session in
-                try await session.client.deleteVault(name)
-                try session.show(.object(["VaultName": .string(name)])) { "Vault '\(name)' is gone." }
-            }
+        func perform(_ session: ClientSession, on name: String) async throws {
+            try await session.client.deleteVault(name)
+            try session.show(.object(["VaultName": .string(name)])) { "Vault '\(name)' is gone." }
         }
     }
 }

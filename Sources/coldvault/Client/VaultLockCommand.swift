@@ -16,7 +16,7 @@ struct VaultLockCommand: AsyncParsableCommand {
 }
 
 extension VaultLockCommand {
-    struct Initiate: AsyncParsableCommand {
+    struct Initiate: VaultVerb {
         static let configuration = CommandConfiguration(
             abstract: "Put a lock policy in force for 24 hours; prints the lock id that completes it.",
             discussion: "Check it first: coldvault policy check --kind lock --vault-arn ARN --file FILE")
@@ -25,23 +25,20 @@ extension VaultLockCommand {
         @OptionGroup var policy: PolicyFileOption
         @OptionGroup var options: ClientOptions
 
-        func run() async throws {
-            let (name, source) = (vault.resolved, policy)
-            try await ClientSession.run(options) { session in
-                let text = try source.text()
-                let id = try await session.client.initiateVaultLock(policy: text, vault: name)
-                try session.show(["LockId": .string(id), "VaultName": .string(name)]) {
-                    """
-                    Lock id: \(id)
-                    The policy is in force for 24 hours. Make it permanent:
-                    coldvault vault lock complete \(name) --lock-id \(id)
-                    """
-                }
+        func perform(_ session: ClientSession, on name: String) async throws {
+            let text = try policy.text()
+            let id = try await session.client.initiateVaultLock(policy: text, vault: name)
+            try session.show(["LockId": .string(id), "VaultName": .string(name)]) {
+                """
+                Lock id: \(id)
+                The policy is in force for 24 hours. Make it permanent:
+                coldvault vault lock complete \(name) --lock-id \(id)
+                """
             }
         }
     }
 
-    struct Complete: AsyncParsableCommand {
+    struct Complete: VaultVerb {
         static let configuration = CommandConfiguration(
             abstract: "Make the lock permanent. Nobody can undo this. Completing again succeeds.")
 
@@ -50,50 +47,41 @@ extension VaultLockCommand {
         var lockID: String
         @OptionGroup var options: ClientOptions
 
-        func run() async throws {
-            let (name, id) = (vault.resolved, lockID)
-            try await ClientSession.run(options) { session in
-                try await session.client.completeVaultLock(lockID: id, vault: name)
-                try session.show(["VaultName": .string(name)]) { "Vault '\(name)' is locked." }
-            }
+        func perform(_ session: ClientSession, on name: String) async throws {
+            try await session.client.completeVaultLock(lockID: lockID, vault: name)
+            try session.show(["VaultName": .string(name)]) { "Vault '\(name)' is locked." }
         }
     }
 
-    struct Abort: AsyncParsableCommand {
+    struct Abort: VaultVerb {
         static let configuration = CommandConfiguration(
             abstract: "Remove a lock that is not completed. Succeeds also when there is none.")
 
         @OptionGroup var vault: VaultArgument
         @OptionGroup var options: ClientOptions
 
-        func run() async throws {
-            let name = vault.resolved
-            try await ClientSession.run(options) { session in
-                try await session.client.abortVaultLock(vault: name)
-                try session.show(["VaultName": .string(name)]) { "Vault '\(name)' has no lock." }
-            }
+        func perform(_ session: ClientSession, on name: String) async throws {
+            try await session.client.abortVaultLock(vault: name)
+            try session.show(["VaultName": .string(name)]) { "Vault '\(name)' has no lock." }
         }
     }
 
-    struct Get: AsyncParsableCommand {
+    struct Get: VaultVerb {
         static let configuration = CommandConfiguration(abstract: "Show the lock: its state, dates and policy.")
 
         @OptionGroup var vault: VaultArgument
         @OptionGroup var options: ClientOptions
 
-        func run() async throws {
-            let name = vault.resolved
-            try await ClientSession.run(options) { session in
-                let lock = try await session.client.vaultLock(vault: name)
-                try session.show(lock.document.value) {
-                    """
-                    State    \(TextTable.printable(lock.state))
-                    Created  \(TextTable.printable(lock.creationDate))
-                    Expires  \(TextTable.printable(lock.expirationDate ?? "never"))
+        func perform(_ session: ClientSession, on name: String) async throws {
+            let lock = try await session.client.vaultLock(vault: name)
+            try session.show(lock.document.value) {
+                """
+                State    \(TextTable.printable(lock.state))
+                Created  \(TextTable.printable(lock.creationDate))
+                Expires  \(TextTable.printable(lock.expirationDate ?? "never"))
 
-                    \(TextTable.printableLines(lock.policy))
-                    """
-                }
+                \(TextTable.printableLines(lock.policy))
+                """
             }
         }
     }

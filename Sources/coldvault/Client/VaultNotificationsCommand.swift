@@ -30,21 +30,18 @@ struct VaultNotificationsCommand: AsyncParsableCommand {
 }
 
 extension VaultNotificationsCommand {
-    struct Get: AsyncParsableCommand {
+    struct Get: VaultVerb {
         static let configuration = CommandConfiguration(abstract: "Show the topic and the events of a vault.")
 
         @OptionGroup var vault: VaultArgument
         @OptionGroup var options: ClientOptions
 
-        func run() async throws {
-            let name = vault.resolved
-            try await ClientSession.run(options) { session in
-                try VaultNotificationsCommand.show(try await session.client.vaultNotifications(vault: name), session)
-            }
+        func perform(_ session: ClientSession, on name: String) async throws {
+            try VaultNotificationsCommand.show(try await session.client.vaultNotifications(vault: name), session)
         }
     }
 
-    struct Set: AsyncParsableCommand {
+    struct Set: VaultVerb {
         static let configuration = CommandConfiguration(
             abstract: "Announce finished jobs of a vault to a topic; takes the place of what was set before.")
 
@@ -57,31 +54,24 @@ extension VaultNotificationsCommand {
         var events: [VaultEventArgument] = []
         @OptionGroup var options: ClientOptions
 
-        func run() async throws {
+        func perform(_ session: ClientSession, on name: String) async throws {
             let chosen = events.isEmpty ? VaultEventArgument.allCases : events
-            let (name, settings) = (
-                vault.resolved, VaultNotificationSettings(topic: topic, events: chosen.map(\.rawValue))
-            )
-            try await ClientSession.run(options) { session in
-                try await session.client.setVaultNotifications(settings, vault: name)
-                try VaultNotificationsCommand.show(settings, session)
-            }
+            let settings = VaultNotificationSettings(topic: topic, events: chosen.map(\.rawValue))
+            try await session.client.setVaultNotifications(settings, vault: name)
+            try VaultNotificationsCommand.show(settings, session)
         }
     }
 
-    struct Delete: AsyncParsableCommand {
+    struct Delete: VaultVerb {
         static let configuration = CommandConfiguration(
             abstract: "Announce nothing any more. Succeeds also when nothing was set.")
 
         @OptionGroup var vault: VaultArgument
         @OptionGroup var options: ClientOptions
 
-        func run() async throws {
-            let name = vault.resolved
-            try await ClientSession.run(options) { session in
-                try await session.client.deleteVaultNotifications(vault: name)
-                try session.show(["VaultName": .string(name)]) { "Jobs of vault '\(name)' are not announced." }
-            }
+        func perform(_ session: ClientSession, on name: String) async throws {
+            try await session.client.deleteVaultNotifications(vault: name)
+            try session.show(["VaultName": .string(name)]) { "Jobs of vault '\(name)' are not announced." }
         }
     }
 }

@@ -12,22 +12,19 @@ struct VaultPolicyCommand: AsyncParsableCommand {
 }
 
 extension VaultPolicyCommand {
-    struct Get: AsyncParsableCommand {
+    struct Get: VaultVerb {
         static let configuration = CommandConfiguration(abstract: "Print the access policy, as it was set.")
 
         @OptionGroup var vault: VaultArgument
         @OptionGroup var options: ClientOptions
 
-        func run() async throws {
-            let name = vault.resolved
-            try await ClientSession.run(options) { session in
-                let policy = try await session.client.vaultAccessPolicy(vault: name)
-                try session.show(["Policy": .string(policy)]) { TextTable.printableLines(policy) }
-            }
+        func perform(_ session: ClientSession, on name: String) async throws {
+            let policy = try await session.client.vaultAccessPolicy(vault: name)
+            try session.show(["Policy": .string(policy)]) { TextTable.printableLines(policy) }
         }
     }
 
-    struct Set: AsyncParsableCommand {
+    struct Set: VaultVerb {
         static let configuration = CommandConfiguration(
             abstract: "Set the access policy; it takes the place of the one before.",
             discussion: "Check it first: coldvault policy check --kind vault --vault-arn ARN --file FILE")
@@ -36,29 +33,23 @@ extension VaultPolicyCommand {
         @OptionGroup var policy: PolicyFileOption
         @OptionGroup var options: ClientOptions
 
-        func run() async throws {
-            let (name, source) = (vault.resolved, policy)
-            try await ClientSession.run(options) { session in
-                let text = try source.text()
-                try await session.client.setVaultAccessPolicy(text, vault: name)
-                try session.show(["VaultName": .string(name)]) { "Vault '\(name)' has this access policy now." }
-            }
+        func perform(_ session: ClientSession, on name: String) async throws {
+            let text = try policy.text()
+            try await session.client.setVaultAccessPolicy(text, vault: name)
+            try session.show(["VaultName": .string(name)]) { "Vault '\(name)' has this access policy now." }
         }
     }
 
-    struct Delete: AsyncParsableCommand {
+    struct Delete: VaultVerb {
         static let configuration = CommandConfiguration(
             abstract: "Delete the access policy. Succeeds also when there is none.")
 
         @OptionGroup var vault: VaultArgument
         @OptionGroup var options: ClientOptions
 
-        func run() async throws {
-            let name = vault.resolved
-            try await ClientSession.run(options) { session in
-                try await session.client.deleteVaultAccessPolicy(vault: name)
-                try session.show(["VaultName": .string(name)]) { "Vault '\(name)' has no access policy." }
-            }
+        func perform(_ session: ClientSession, on name: String) async throws {
+            try await session.client.deleteVaultAccessPolicy(vault: name)
+            try session.show(["VaultName": .string(name)]) { "Vault '\(name)' has no access policy." }
         }
     }
 }

@@ -17,7 +17,7 @@ struct TagArgument: ExpressibleByArgument, Sendable {
 }
 
 extension VaultCommand {
-    struct Tag: AsyncParsableCommand {
+    struct Tag: VaultVerb {
         static let configuration = CommandConfiguration(
             abstract: "Add tags to a vault, or change their values.",
             discussion: "For example: coldvault vault tag photos --tag project=archive --tag owner=me")
@@ -34,19 +34,16 @@ extension VaultCommand {
             }
         }
 
-        func run() async throws {
-            let name = vault.resolved
+        func perform(_ session: ClientSession, on name: String) async throws {
             let tags = Dictionary(uniqueKeysWithValues: pairs.map { ($0.key, $0.value) })
-            try await ClientSession.run(options) { session in
-                try await session.client.addTags(tags, vault: name)
-                try session.show(["Tags": .object(tags.mapValues { .string($0) }), "VaultName": .string(name)]) {
-                    "Vault '\(name)' has \(tags.count == 1 ? "the tag" : "the \(tags.count) tags")."
-                }
+            try await session.client.addTags(tags, vault: name)
+            try session.show(["Tags": .object(tags.mapValues { .string($0) }), "VaultName": .string(name)]) {
+                "Vault '\(name)' has \(tags.count == 1 ? "the tag" : "the \(tags.count) tags")."
             }
         }
     }
 
-    struct Untag: AsyncParsableCommand {
+    struct Untag: VaultVerb {
         static let configuration = CommandConfiguration(
             abstract: "Remove tags from a vault. Succeeds also when it does not have them.")
 
@@ -60,32 +57,26 @@ extension VaultCommand {
             guard !keys.isEmpty else { throw ValidationError("Give at least one --key KEY.") }
         }
 
-        func run() async throws {
-            let (name, keys) = (vault.resolved, keys)
-            try await ClientSession.run(options) { session in
-                try await session.client.removeTags(keys, vault: name)
-                try session.show(["TagKeys": .array(keys.map { .string($0) }), "VaultName": .string(name)]) {
-                    "Vault '\(name)' no longer has \(keys.count == 1 ? "the tag" : "these \(keys.count) tags")."
-                }
+        func perform(_ session: ClientSession, on name: String) async throws {
+            try await session.client.removeTags(keys, vault: name)
+            try session.show(["TagKeys": .array(keys.map { .string($0) }), "VaultName": .string(name)]) {
+                "Vault '\(name)' no longer has \(keys.count == 1 ? "the tag" : "these \(keys.count) tags")."
             }
         }
     }
 
-    struct Tags: AsyncParsableCommand {
+    struct Tags: VaultVerb {
         static let configuration = CommandConfiguration(abstract: "List the tags of a vault.")
 
         @OptionGroup var vault: VaultArgument
         @OptionGroup var options: ClientOptions
 
-        func run() async throws {
-            let name = vault.resolved
-            try await ClientSession.run(options) { session in
-                let tags = try await session.client.tags(vault: name)
-                try session.show(["Tags": .object(tags.mapValues { .string($0) })]) {
-                    var table = TextTable([("KEY", .left), ("VALUE", .left)])
-                    for (key, value) in tags.sorted(by: { $0.key < $1.key }) { table.add([key, value]) }
-                    return table.text
-                }
+        func perform(_ session: ClientSession, on name: String) async throws {
+            let tags = try await session.client.tags(vault: name)
+            try session.show(["Tags": .object(tags.mapValues { .string($0) })]) {
+                var table = TextTable([("KEY", .left), ("VALUE", .left)])
+                for (key, value) in tags.sorted(by: { $0.key < $1.key }) { table.add([key, value]) }
+                return table.text
             }
         }
     }
