@@ -3,7 +3,9 @@
 
 import itertools
 import pathlib
+import subprocess
 import tempfile
+import types
 
 import pytest
 
@@ -85,6 +87,35 @@ def vault(wire, vault_name):
     answer = wire.request("PUT", f"/-/vaults/{vault_name}")
     assert answer.status == 201, answer
     return vault_name
+
+
+@pytest.fixture(scope="session")
+def certificate(work_dir):
+    """A certificate for localhost that nobody but its users trusts."""
+    key, pem = work_dir / "tls.key", work_dir / "tls.pem"
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            "-keyout",
+            key,
+            "-out",
+            pem,
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return types.SimpleNamespace(certificate=pem, key=key)
 
 
 @pytest.fixture

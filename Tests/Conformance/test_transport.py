@@ -417,34 +417,6 @@ def test_a_graceful_stop_finishes_the_upload_in_flight(make_server):
 
 
 @pytest.fixture(scope="module")
-def certificate(work_dir):
-    key, pem = work_dir / "tls.key", work_dir / "tls.pem"
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost,IP:127.0.0.1",
-            "-keyout",
-            key,
-            "-out",
-            pem,
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return types.SimpleNamespace(certificate=pem, key=key)
-
-
-@pytest.fixture(scope="module")
 def tls_server(make_server_for_session, certificate):
     return make_server_for_session("tls", tls=certificate)
 
