@@ -71,6 +71,7 @@ import VaultModel
             let wanted = RequestCostTests.request(action, account: account, vault: vault, identifier)
             var answer: Answer?
             let calls = try await catalog.calls { answer = await responder.respond(try incoming(wanted)) }
+            answer?.whenSent(SentAnswer(bodyBytes: 0, failure: nil))
             guard let answer, case .bytes(let bytes) = answer.payload else {
                 return Outcome(calls: calls, status: answer?.status.code ?? 0, body: "")
             }
@@ -120,6 +121,8 @@ import VaultModel
                     operations: engine, verifier: SignatureVerifier(regions: [TestVault.region.code]), clock: vault.clock,
                     allowance: allowance),
                 endpoints: GlacierEndpoints(operations: engine), allowance: allowance, random: vault.random,
+                accounts: AccountDesk(
+                    limits: AccountLimits(), clock: vault.clock, metrics: NOOPMetricsHandler.instance),
                 journal: RequestJournal(logger: logger, factory: NOOPMetricsHandler.instance))
             let world = World(
                 catalog: catalog, responder: responder,
