@@ -8,7 +8,7 @@
 #   RUNNER    swift, layers, tools, blackbox; all of them when none is named
 #
 # COLDVAULT_VENV    the Python environment for the black-box tests (default: .build/test-venv)
-# COLDVAULT_KILLS   rounds of the kill -9 test (default: a slice of 10; the long run is 200)
+# COLDVAULT_KILLS    rounds of the kill -9 tests (default: slices of 10 and 12; long runs: 200 and 2000)
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -7,7 +7,9 @@ what must hold on a loaded machine is asserted: who is served, who is refused ho
 
 import itertools
 import random
+import subprocess
 import time
+import types
 
 import pytest
 
@@ -149,7 +151,7 @@ def test_floods_of_pipelined_requests(attacked):
     request = wire.head("GET", f"/-/vaults/{VAULT}")
     flood = request * (65536 // len(request) + 1)
     under(attacked, "pipelined, never read", lambda: Attacker(itertools.repeat(flood), reads=False), 100, source="127.0.0.2")
-    under(attacked, "pipelined strangers", lambda: Attacker(itertools.repeat(b"GET / HTTP/1.1\r\n\r\n" * 3000)), 100,
+    under(attacked, "pipelined strangers", lambda: Attacker(itertools.repeat(b"GET / HTTP/1.1\r\n\r\n" * 3000)), 10,
           source="127.0.0.2", reconnects=True)
 
 
@@ -204,6 +206,29 @@ def test_clients_that_stop_reading(attacked):
         time.sleep(1)
         patient = Patient(attacked, VAULT, other).work(20)
     assert_within_budget(attacked, "clients that do not read", crowd, patient)
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    key, pem = tmp_path / "tls.key", tmp_path / "tls.pem"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names, "-keyout", key, "-out", pem],
+        check=True, capture_output=True,
+    )
+    return types.SimpleNamespace(certificate=pem, key=key)
+
+
+@pytest.mark.slow
+def test_handshakes_that_stall(make_server, certificate):
+    """The first bytes of a ClientHello, and then nothing, or one byte now and then."""
+    allow_many_sockets()
+    server = make_server("attack-tls", tls=certificate)
+    Wire(server).create_vault(VAULT)
+    Patient(server, VAULT).work(2)
+    hello = bytes.fromhex("16030100c8010000c40303") + b"r" * 20
+    under(server, "stalled handshakes", lambda: Attacker(forever(hello)), 600, source="127.0.0.2", reconnects=True)
+    under(server, "slow handshakes", lambda: Attacker(slowly(hello[:5], b"r")), 300, source="127.0.0.2", reconnects=True)
 
 
 @pytest.mark.slow

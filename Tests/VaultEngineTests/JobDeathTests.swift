@@ -100,3 +100,19 @@ import VaultModel
         }
     }
 }
+
+/// Jobs and a wall clock that is put right.
+@Suite(.serialized) struct JobClockTests {
+    @Test func whatWasOrderedWhileTheClockRanAheadDoesNotWaitUntilItGetsThereAgain() async throws {
+        try await withVault { vault in
+            let stored = try await vault.upload(content(1 << 20, seed: 1))
+            vault.clock.jump(by: .seconds(7200))
+            let job = try await vault.retrieve(stored.archiveID)
+            vault.clock.jump(by: .seconds(-7200))
+            try await vault.running {
+                let ended = try await vault.ended(job)
+                #expect(ended.status == .succeeded)
+            }
+        }
+    }
+}

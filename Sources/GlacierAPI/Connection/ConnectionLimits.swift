@@ -24,7 +24,7 @@ public struct ConnectionLimits: Sendable, Hashable {
     public var maxHeaderBytes = 64 << 10
     public var maxHeaderFields = 500
     /// Requests taken on one connection before the first of them is answered.
-    public var maxPipelinedRequests = 16
+    public var maxPipelinedRequests = 4
     /// Connections open at once. Beyond, the longest waiting makes room, or the newest is refused
     /// (``ConnectionTable``).
     public var maxConnections = 1024

@@ -38,8 +38,9 @@ struct JobRunner: Sendable {
                 var pause = Self.heartbeat
                 do {
                     try await startRunnable(in: &group)
-                    if let next = try await engine.catalog.nextRunnable(after: engine.clock.now()) {
-                        pause = min(pause, max(.milliseconds(1), next.since(engine.clock.now())))
+                    let now = engine.scheduler.time(atLeast: engine.clock.now())
+                    if let next = try await engine.catalog.nextRunnable(after: now) {
+                        pause = min(pause, max(.milliseconds(1), next.since(now)))
                     }
                 } catch {
                     engine.logger.error("the job queue cannot be read", metadata: ["error": "\(error)"])
@@ -52,7 +53,7 @@ struct JobRunner: Sendable {
 
     private func startRunnable(in group: inout DiscardingTaskGroup) async throws {
         while engine.scheduler.hasRoom, !Task.isCancelled {
-            let now = engine.clock.now()
+            let now = engine.scheduler.time(atLeast: engine.clock.now())
             let candidates = try await engine.catalog.runnableJobs(at: now, limit: Self.maxCandidates)
             guard let (next, lane) = engine.scheduler.next(of: candidates) else { return }
             let isSuspect = JobLifeCycle.isSuspect(deaths: next.attempts)
@@ -112,7 +113,7 @@ struct JobRunner: Sendable {
         while !Task.isCancelled {
             do {
                 try await engine.clock.sleep(for: interval)
-                let until = engine.clock.now().advanced(by: engine.configuration.lease)
+                let until = engine.scheduler.time(atLeast: engine.clock.now()).advanced(by: engine.configuration.lease)
                 let kept = try await engine.catalog.renewLeases(uids, epoch: epoch, leaseUntil: until)
                 if kept.isEmpty { return }
             } catch is CancellationError {

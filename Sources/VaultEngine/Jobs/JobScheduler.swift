@@ -14,6 +14,7 @@ final class JobScheduler: Sendable {
         var dispatch: JobDispatch
         /// A job runs that must run alone.
         var isOneAlone = false
+        var latest = Timestamp(milliseconds: 0)
         var reservedBytes: UInt64 = 0
         var failures: [JobUID: UInt32] = [:]
     }
@@ -42,6 +43,18 @@ final class JobScheduler: Sendable {
             $0.dispatch.finished(account, on: lane)
             // Whatever runs while one is alone is that one.
             $0.isOneAlone = false
+        }
+    }
+
+    // MARK: Time
+
+    /// The latest time that jobs were ordered or looked for at: what was ordered while the clock ran ahead must not
+    /// wait, after the clock was put right, until it gets there again. A job that is ordered afterwards may so start
+    /// before its tier's delay is over, which harms nobody.
+    func time(atLeast now: Timestamp) -> Timestamp {
+        state.withLock {
+            $0.latest = max($0.latest, now)
+            return $0.latest
         }
     }
 

@@ -50,6 +50,7 @@ extension VaultEngine {
                     sealed: try seal(column, job: uid, in: vault))
             }
             try await admit(job, column, tier, in: vault)
+            _ = scheduler.time(atLeast: now)
             wake.signal()
             return id.text
         }

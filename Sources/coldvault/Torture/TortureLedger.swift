@@ -53,6 +53,7 @@ actor TortureLedger {
         for archive in facts.deletionInDoubt {
             if present.contains(archive) {
                 facts.deletionInDoubt.remove(archive)
+                facts.certain.append(archive)
             } else {
                 try await note(.deleted(archive: archive))
             }
