@@ -68,6 +68,10 @@ public enum AdminRequest: Sendable, Hashable {
     /// The operator vouches for the wall clock: deletions that wait for it go on.
     case confirmClock
 
+    // MARK: the audit log and checkpoints
+
+    case audit(AuditRequest)
+
     public static let accountsPerPage = 1000
     public static let messagesPerPage = 1000
     static let pathPrefix = "/v1/"
@@ -116,6 +120,7 @@ public enum AdminRequest: Sendable, Hashable {
         case .resetVaultAccessPolicy: "reset-vault-access-policy"
         case .clockStatus: "clock-status"
         case .confirmClock: "confirm-clock"
+        case .audit(let request): request.verb
         }
     }
 }
@@ -141,7 +146,7 @@ extension AdminRequest {
         case .rotateVaultKey(let location), .setVaultCompression(let location, _), .resetVaultAccessPolicy(let location):
             location.arn
         case .createBackup(let directory): directory
-        case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock: nil
+        case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock, .audit: nil
         }
     }
 }

@@ -184,7 +184,7 @@ def blob_vectors():
         ("bad magic", b"\x88" + good[1:], "notABlob"), ("a text file", b"hello, this is not a blob, it is a text of many bytes", "notABlob"),
         ("nothing", b"", "notABlob"), ("short", good[:39], "malformed"), ("magic only", good[:8], "malformed"),
         ("version 2", preamble(3, VAULT, 2, 9, version=2), "newerVersion"),
-        ("version 0", preamble(3, VAULT, 2, 9, version=0), "newerVersion"), ("kind 5", preamble(5, VAULT, 2, 9), "newerVersion"),
+        ("version 0", preamble(3, VAULT, 2, 9, version=0), "newerVersion"), ("kind 6", preamble(6, VAULT, 2, 9), "newerVersion"),
         ("kind 0", preamble(0, VAULT, 2, 9), "newerVersion"), ("suite 2", preamble(3, VAULT, 2, 9, suite=2), "unknownSuite"),
     ]
     names = {

@@ -23,14 +23,14 @@ extension VaultEngine {
     /// A record that is newer than the catalog (a crash came between the two, or an older catalog was put back) counts first: the change is
     /// made on top of what it says, never instead of it.
     func changeAccount(
-        _ id: AccountID, _ change: (inout AccountState) throws -> Void
+        _ id: AccountID, as act: AuditAct? = nil, _ change: (inout AccountState) throws -> Void
     ) async throws(VaultError) {
         try await vaultErrors("changing an account") {
             try await accountGate.exclusive(id) {
                 // Records that no row stands behind: of rounds that another process won, or that failed.
                 var lost: [WrittenRecord] = []
                 do {
-                    try await commitChange(of: id, losing: &lost, change)
+                    try await commitChange(of: id, losing: &lost, as: act ?? .account(id), change)
                 } catch {
                     await supersede(lost, of: id, after: error)
                     throw error
@@ -40,7 +40,8 @@ extension VaultEngine {
     }
 
     private func commitChange(
-        of id: AccountID, losing lost: inout [WrittenRecord], _ change: (inout AccountState) throws -> Void
+        of id: AccountID, losing lost: inout [WrittenRecord], as act: AuditAct,
+        _ change: (inout AccountState) throws -> Void
     ) async throws {
         var floor: UInt64 = 0
         var adopted: RecordedAccount?
@@ -70,7 +71,8 @@ extension VaultEngine {
             }
             do {
                 let (row, members) = try seal(account, generation: record.generation)
-                try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation, audit: .none)
+                try await catalog.putAccount(
+                    row, members: members, expectedGeneration: stored.generation, audit: try audit(act))
             } catch let error as StorageError where error.code == .conflict {
                 lost.append(record)
                 continue
@@ -101,7 +103,9 @@ extension VaultEngine {
                 let account = try open(stored, try await catalog.members(of: id))
                 let record = try await writeAccountRecord(account, from: highest + 1)
                 let (row, members) = try seal(account, generation: record.generation)
-                try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation, audit: .none)
+                try await catalog.putAccount(
+                    row, members: members, expectedGeneration: stored.generation,
+                    audit: try audit(AuditAct(.account, "account:Supersede", by: .service, account: id, on: "account \(id)")))
                 try await doomReplaced(accountRecordOf: stored)
             }
             try await doom(lost.map(\.blob), of: .cold)
