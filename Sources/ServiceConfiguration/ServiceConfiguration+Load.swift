@@ -62,6 +62,8 @@ extension ServiceConfiguration {
             freeTierMonthlyBytes: reading.size(.freeTierMonthlyBytes, in: (1 << 20)...(1 << 50)),
             outputRetention: reading.duration(.outputRetention, in: second...year),
             deletionGrace: reading.duration(.deletionGrace, in: .zero...year),
+            masterKeyRotation: reading.duration(.masterKeyRotation, in: .zero...decade),
+            keyDestructionWait: reading.duration(.keyDestructionWait, in: .zero...year),
             uploadExpiry: reading.duration(.uploadExpiry, in: second...year),
             compression: reading.choice(.compression),
             outputMode: reading.choice(.outputMode),

@@ -2,6 +2,7 @@
 
 import CanonicalJSON
 import Cryptography
+import NIOCore
 import SealedArchive
 import Storage
 import VaultModel

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Cryptography
+import Execution
 import Logging
+import NIOCore
 import SealedArchive
 import Storage
 import TreeHash

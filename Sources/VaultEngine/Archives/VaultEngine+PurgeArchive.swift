@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CanonicalJSON
+import Cryptography
 import Logging
 import SealedArchive
 import Storage

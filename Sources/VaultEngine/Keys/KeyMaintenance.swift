@@ -115,7 +115,7 @@ struct KeyMaintenance: Sendable {
 
     // MARK: destructions
 
-    private func destroyDue() async throws {
+    func destroyDue() async throws {
         let now = engine.clock.now()
         var after: KeyVersionName?
         while true {

@@ -36,6 +36,15 @@ public struct RootRotation: Sendable {
         let key: SecretKey
     }
 
+    /// Throws when one of the files opens with none of these; nothing is written.
+    public func check(_ custodies: [any KeyCustody]) async throws(VaultError) {
+        do {
+            _ = try await readAll(with: custodies)
+        } catch {
+            throw KeyringFiles.explain(error)
+        }
+    }
+
     // MARK: the operating root key
 
     /// Afterwards `new` opens every file and `old` none. Refused before anything is written when one of the files opens with neither.

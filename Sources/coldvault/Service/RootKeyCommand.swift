@@ -70,25 +70,21 @@ extension RootKeyCommand {
                 return Self.document(report, ["recoveryKey": .string(RecoveryKeyText.encode(key))])
             }
             // Whoever has the wrong key learns it before a new one is made.
-            try await checkOpens(directory.keyFiles(), old, orNew: directory.rootKeyFile(newRootKeyFile), random)
+            let present = try await Self.existing(directory.rootKeyFile(newRootKeyFile))
+            try await rotation.check([old] + (present.map { [FileKeyCustody(rootKey: $0, random: random)] } ?? []))
             let new = FileKeyCustody(
                 rootKey: try await InitCommand.rootKey(directory.rootKeyFile(newRootKeyFile), random: random), random: random)
             let report = try await rotation.replace(old, with: new)
             return Self.document(report, ["rootKeyFile": .string(newRootKeyFile)])
         }
 
-        private func checkOpens(
-            _ files: KeyDirectory, _ old: FileKeyCustody, orNew file: RootKeyFile, _ random: SystemRandomBytes
-        ) async throws {
-            do {
-                _ = try await Keyring.open(files: files, root: old, random: random) { RecoveryKeyCustody(recoveryKey: $0, random: random) }
-            } catch where error.code == .accessDenied {
-                // Interrupted before: some files open with the new key only, and RootRotation judges each.
-                do throws(StorageError) {
-                    _ = try await file.load()
-                } catch _ {
-                    throw error
-                }
+        /// Nil when there is no file yet.
+        private static func existing(_ file: RootKeyFile) async throws -> SecretKey? {
+            do throws(StorageError) {
+                return try await file.load().key
+            } catch {
+                guard error.code == .notFound else { throw error }
+                return nil
             }
         }
 
