@@ -39,6 +39,7 @@ extension ServiceConfiguration {
     /// Each key on its own. A key with a problem gets its default here, so that the others are looked at too.
     private static func read(_ reading: inout ConfigurationReading) -> ServiceConfiguration {
         let year = Duration.seconds(365 * 86_400)
+        let decade = Duration.seconds(3650 * 86_400)
         let second = Duration.seconds(1)
         let hour = Duration.seconds(3600)
         let dataDir = reading.path(.dataDir, isRequired: true)
