@@ -181,7 +181,9 @@ public final class Keyring: Sendable {
 
     /// Forgets an unwrapped version; wiped when its last user has gone.
     func forget(_ vault: VaultUID, version: UInt32) {
-        state.withLock { _ = $0.vaultKeys.removeValue(forKey: VaultKeyName(vault: vault, version: version)) }
+        state.withLock { state in
+            for name in state.vaultKeys.keys where name.vault == vault && name.version == version { state.vaultKeys[name] = nil }
+        }
     }
 
     func copyFiles(to path: String) async throws(StorageError) -> Int { try await files.copyAll(to: path) }
