@@ -37,6 +37,7 @@ extension AdminRequest {
         case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock: [:]
         case .audit(let request): request.body
         case .rotateVaultKey(let location): Self.vault(location)
+        case .key(let request): request.body
         case .createBackup(let directory): ["directory": .string(directory)]
         case .resetVaultAccessPolicy(let location): Self.vault(location)
         case .setVaultCompression(let location, let compression):

@@ -18,6 +18,8 @@ extension AdminRequest {
             self = request
         } else if let request = try AuditRequest(verb: verb, members) {
             self = .audit(request)
+        } else if let request = try KeyRequest(verb: verb, members) {
+            self = .key(request)
         } else {
             throw VaultError(.notFound, "There is no such administrative request: \(verb.prefix(64))")
         }

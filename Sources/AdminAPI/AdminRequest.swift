@@ -58,6 +58,7 @@ public enum AdminRequest: Sendable, Hashable {
     case listKeys
     case rotateMasterKey
     case rotateVaultKey(VaultLocation)
+    case key(KeyRequest)
     /// Into an existing directory of the service's machine, named by its absolute path.
     case createBackup(directory: String)
     /// `lz4`, `none`, or nil for the service's default.
@@ -115,6 +116,7 @@ public enum AdminRequest: Sendable, Hashable {
         case .listKeys: "list-keys"
         case .rotateMasterKey: "rotate-master-key"
         case .rotateVaultKey: "rotate-vault-key"
+        case .key(let request): request.verb
         case .createBackup: "create-backup"
         case .setVaultCompression: "set-vault-compression"
         case .resetVaultAccessPolicy: "reset-vault-access-policy"
@@ -145,6 +147,7 @@ extension AdminRequest {
         case .resendMessage(let message), .dropMessage(let message): message.hex
         case .rotateVaultKey(let location), .setVaultCompression(let location, _), .resetVaultAccessPolicy(let location):
             location.arn
+        case .key(let request): request.subject
         case .createBackup(let directory): directory
         case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock, .audit: nil
         }

@@ -18,6 +18,7 @@ extension VaultEngine {
             try await continueAudit()
             try await adoptNewerRecords()
             try await adoptNewerAccounts()
+            try await testKeys()
         }
         isPrepared.store(true, ordering: .releasing)
     }
@@ -38,6 +39,7 @@ extension VaultEngine {
             group.addTask { await self.clockKeeper.run() }
             group.addTask { await self.denialDesk.run(for: self) }
             group.addTask { await self.runCheckpoints() }
+            group.addTask { await KeyMaintenance(engine: self).run() }
             if let deliverer = MessageDeliverer(engine: self) { group.addTask { await deliverer.run() } }
         }
         // Everybody has ended: the last word, which outlives the cancellation that brought us here.

@@ -9,7 +9,11 @@ struct Coldvault: AsyncParsableCommand {
         version: ServiceVersion.text,
         groupedSubcommands: [
             CommandGroup(
-                name: "Service", subcommands: [InitCommand.self, ServeCommand.self, CatalogCommand.self, TortureCommand.self]),
+                name: "Service",
+                subcommands: [
+                    InitCommand.self, ServeCommand.self, CatalogCommand.self, RootKeyCommand.self, StatementCommand.self,
+                    TortureCommand.self,
+                ]),
             CommandGroup(
                 name: "Operator (through the running service's admin socket)",
                 subcommands: [
