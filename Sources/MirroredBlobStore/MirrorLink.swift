@@ -40,6 +40,9 @@ final class MirrorLink: Sendable {
 
     var isThere: Bool { state.withLock { $0.awayBecause == nil } }
 
+    /// Whether the synchronizer may be copying blobs.
+    var isCopying: Bool { state.withLock { !$0.isSynchronized || $0.owed > 0 } }
+
     func note(_ error: StorageError) { state.withLock { $0.lastFailure = error.message } }
 
     /// Under the policy `refuse` a mirror that is not there takes no write, and so nobody does.

@@ -76,6 +76,7 @@ public struct MirrorPair: Sendable {
                 "\(mirrorDirectory) is the mirror of another data directory, or of this one before \(ownPath) was lost; give an empty directory")
         case (nil, nil):
             let id = random.bytes(16).map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+            try await disk.createDirectory(dataDirectory)
             try await disk.createDirectory(mirrorDirectory)
             try await disk.replace(mirrorPath, with: Self.document(id, [:]))
             let progress = Progress(id: id, isSynchronized: false, cursor: nil)

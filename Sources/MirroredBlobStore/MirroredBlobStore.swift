@@ -103,19 +103,25 @@ public final class MirroredBlobStore: BlobStore {
 
     // MARK: deleting and room
 
+    /// The mirror first: a blob that is half deleted after a crash is the first copy's, as every listing is.
     public func delete(_ id: BlobID) async throws(StorageError) {
+        try await deleteFromMirror(id)
         try await primary.delete(id)
-        if link.isThere {
-            do throws(StorageError) {
-                try await mirror.delete(id)
-            } catch {
-                link.note(error)
-                try await link.missed(deletionOf: id)
-            }
-        } else {
-            try await link.missed(deletionOf: id)
-        }
+        // The synchronizer may have copied it in between.
+        if link.isCopying { try await deleteFromMirror(id) }
         try await link.forget(writeOf: id)
+    }
+
+    private func deleteFromMirror(_ id: BlobID) async throws(StorageError) {
+        guard link.isThere else { return try await link.missed(deletionOf: id) }
+        let failure: StorageError
+        do throws(StorageError) {
+            return try await mirror.delete(id)
+        } catch {
+            failure = error
+        }
+        link.note(failure)
+        try await link.missed(deletionOf: id)
     }
 
     public func availableBytes() async throws(StorageError) -> UInt64 {

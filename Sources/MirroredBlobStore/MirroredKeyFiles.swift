@@ -47,5 +47,14 @@ public struct MirroredKeyFiles: KeyFileStore {
         }
     }
 
+    /// The mirror first: a key that the mirror alone still has was lost by the first copy, never destroyed.
+    public func remove(_ name: String) async throws(StorageError) {
+        guard store.link.isThere else {
+            throw StorageError(.transient, "the mirror is not there, so \(name) cannot be destroyed on it; bring it back, then try again")
+        }
+        try await mirror.remove(name)
+        try await primary.remove(name)
+    }
+
     public func copyAll(to path: String) async throws(StorageError) -> Int { try await primary.copyAll(to: path) }
 }

@@ -183,11 +183,9 @@ public final class PosixDisk: Disk {
         }
     }
 
-    /// A second link, then the first one goes: unlike rename, this never replaces.
-    public func move(_ path: String, to newPath: String) async throws(StorageError) {
+    public func link(_ path: String, to newPath: String) async throws(StorageError) {
         try await pool.run { () throws(StorageError) in
-            guard unsafe link(path, newPath) == 0 else { throw DiskFailure("link", newPath).error }
-            guard unsafe unlink(path) == 0 else { throw DiskFailure("unlink", path).error }
+            guard unsafe Glibc.link(path, newPath) == 0 else { throw DiskFailure("link", newPath).error }
         }
     }
 

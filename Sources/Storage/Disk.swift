@@ -30,9 +30,9 @@ public protocol Disk: Sendable {
     func replace(_ path: String, with bytes: [UInt8]) async throws(StorageError)
     /// The whole of a small file; `.integrity` when it is larger than `limit`.
     func readAll(_ path: String, limit: Int) async throws(StorageError) -> [UInt8]
-    /// Gives a file another name on the same file system; write-once like `publish`, `.notFound` when absent. The bytes are not touched, so it
-    /// works on a file that cannot be read. After a crash in between, both names may be there. Does not sync the directories.
-    func move(_ path: String, to newPath: String) async throws(StorageError)
+    /// Gives an existing file a second name on the same file system; write-once like `publish`, `.notFound` when absent. The bytes are not
+    /// touched, so it works on a file that cannot be read. Does not sync the directory.
+    func link(_ path: String, to newPath: String) async throws(StorageError)
     /// Unlinks; succeeds when absent. Does not sync the directory.
     func remove(_ path: String) async throws(StorageError)
     /// Size in bytes of a regular file, nil when absent.
@@ -44,8 +44,8 @@ public protocol Disk: Sendable {
 }
 
 extension Disk {
-    /// By copying, for a disk that has no better way; such a one cannot move what it cannot read.
-    public func move(_ path: String, to newPath: String) async throws(StorageError) {
+    /// By copying, for a disk that has no second names; such a one cannot name again what it cannot read.
+    public func link(_ path: String, to newPath: String) async throws(StorageError) {
         let slash = newPath.utf8.lastIndex(of: UInt8(ascii: "/"))
         let directory = slash.map { $0 == newPath.startIndex ? "/" : String(newPath[..<$0]) } ?? "."
         let old = try await openFile(path)
@@ -69,7 +69,6 @@ extension Disk {
         await old.close()
         await new?.close()
         try result.get()
-        try await remove(path)
     }
 
     public func writeSynced(_ content: ByteBuffer, in directory: String) async throws(StorageError) -> any DiskFile {

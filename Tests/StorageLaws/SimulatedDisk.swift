@@ -137,16 +137,14 @@ public final class SimulatedDisk: Disk {
         }
     }
 
-    public func move(_ path: String, to newPath: String) async throws(StorageError) {
+    public func link(_ path: String, to newPath: String) async throws(StorageError) {
         try await perform { (state) throws(StorageError) in
             guard case .file(let id)? = state.resolve(path) else { throw SimulatedDiskState.notFound(path) }
-            let (directory, name) = try state.place(path)
             let (newDirectory, newName) = try state.place(newPath)
             guard state.directories[newDirectory]?.names[newName] == nil else {
                 throw StorageError(.alreadyExists, "\(newPath) exists")
             }
             state.setName(newName, in: newDirectory, to: .file(id))
-            state.setName(name, in: directory, to: nil)
         }
     }
 
