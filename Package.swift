@@ -120,7 +120,7 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "AccessPolicy", "CanonicalJSON", "Messaging", "Observability", "VaultEngine", "VaultModel", nio, logging, metrics,
+                "AccessPolicy", "CanonicalJSON", "Messaging", "Observability", "Storage", "VaultEngine", "VaultModel", nio, logging, metrics,
                 lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -227,7 +227,7 @@ let package = Package(
         .testTarget(
             name: "AdminAPITests",
             dependencies: [
-                "AdminAPI", "AccessPolicy", "CanonicalJSON", "Messaging", "Observability", "VaultEngine", "VaultModel", nio, nioPosix,
+                "AdminAPI", "AccessPolicy", "CanonicalJSON", "Messaging", "Observability", "Storage", "VaultEngine", "VaultModel", nio, nioPosix,
                 logging, metrics, lifecycle,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),

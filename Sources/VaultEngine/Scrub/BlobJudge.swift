@@ -2,6 +2,7 @@
 
 import Cryptography
 import Execution
+import NIOCore
 import SealedArchive
 import Storage
 import VaultModel
@@ -63,7 +64,6 @@ struct BlobJudge {
             try await turn(to: account, vault, uid)
             return try await judgePart(id, index)
         case .staged: return .unnamed("a staged output among the archives")
-        default: return .named
         }
     }
 

@@ -74,7 +74,7 @@ struct CopyCheck {
                 try await engine.cold.repair(id, copy: copy, from: good)
                 try await verify(copies[copy])
                 tally.repairs += 1
-                engine.scrubDesk.repairs.increment()
+                engine.scrubDesk.countRepair()
                 tally.find(id.name, "copy \(copy) was repaired from copy \(good): \(reason)")
                 engine.logger.error(
                     "a damaged copy of a blob was repaired; look at the disk that held it",
@@ -83,7 +83,7 @@ struct CopyCheck {
                 throw CancellationError()
             } catch {
                 tally.failures += 1
-                engine.scrubDesk.failures.increment()
+                engine.scrubDesk.countFailure()
                 tally.find(id.name, "copy \(copy) is damaged and could not be repaired: \(reason)")
                 engine.logger.error(
                     "a damaged copy of a blob could not be repaired; another copy is good",

@@ -33,7 +33,7 @@ struct KeyFileCheck {
         tally.blobs += UInt64(copies.count { $0 != nil })
         guard let best = copies.compactMap({ $0 }).max(by: { $0.generation < $1.generation }) else {
             tally.failures += 1
-            engine.scrubDesk.failures.increment()
+            engine.scrubDesk.countFailure()
             tally.find("keys/\(name)", "no copy of it opens")
             engine.logger.error(
                 "a key file does not open on any copy; restore keys/ from a keyring backup", metadata: ["file": "\(name)"])
@@ -44,7 +44,7 @@ struct KeyFileCheck {
             if let copy, copy.generation == best.generation { continue }
             try await store.replace(name, with: best.bytes)
             tally.repairs += 1
-            engine.scrubDesk.repairs.increment()
+            engine.scrubDesk.countRepair()
             tally.find("keys/\(name)", copy == nil ? "a copy was missing or damaged, and was made again" : "a copy was older, and was replaced")
             engine.logger.notice("a copy of a key file was made again", metadata: ["file": "\(name)"])
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CanonicalJSON
-import Metrics
+import CoreMetrics
 import Storage
 import Synchronization
 import VaultModel
@@ -31,10 +31,17 @@ final class ScrubDesk: Sendable {
     let progress = Mutex(Progress())
     let isLoaded = Atomic(false)
     let wake = WakeUp()
-    let bytes = Counter(label: "coldvault.scrub.bytes")
-    let archives = Counter(label: "coldvault.scrub.archives")
-    let failures = Counter(label: "coldvault.scrub.failures")
-    let repairs = Counter(label: "coldvault.scrub.repairs")
+    private let bytes = Counter(label: "coldvault.scrub.bytes")
+    private let archives = Counter(label: "coldvault.scrub.archives")
+    private let failures = Counter(label: "coldvault.scrub.failures")
+    private let repairs = Counter(label: "coldvault.scrub.repairs")
+
+    func countArchive(bytes count: UInt64) {
+        archives.increment()
+        bytes.increment(by: Int64(clamping: count))
+    }
+    func countFailure() { failures.increment() }
+    func countRepair() { repairs.increment() }
 
     var isPaused: Bool { progress.withLock { $0.isPaused } }
     var current: Progress { progress.withLock { $0 } }
@@ -53,7 +60,7 @@ final class ScrubDesk: Sendable {
             body(&progress)
             return progress
         }
-        try await catalog.setFact(Self.progressFact, changed.json.canonicalString())
+        try await catalog.setFact(Self.progressFact, changed.json.canonicalString(), audit: .none)
     }
 }
 

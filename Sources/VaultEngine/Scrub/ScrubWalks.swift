@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Execution
 import Logging
 import SealedArchive
 import Storage
@@ -40,7 +41,7 @@ struct RecordWalk {
         }
         if let damage, try await isInForce(name) {
             tally.failures += 1
-            engine.scrubDesk.failures.increment()
+            engine.scrubDesk.countFailure()
             tally.find(id.name, damage)
             engine.logger.error(
                 "the durable record of a \(subject) is damaged; `coldvault key rotate` writes new ones",
@@ -121,7 +122,7 @@ struct RecordWalk {
         var tally = ScrubTally()
         tally.failures = 1
         tally.find("upload \(upload.id)", reason)
-        engine.scrubDesk.failures.increment()
+        engine.scrubDesk.countFailure()
         engine.scrubDesk.add(tally)
         engine.logger.error("an open upload is damaged", metadata: ["upload": "\(upload.id)", "reason": "\(reason)"])
     }
@@ -215,7 +216,7 @@ struct BlobWalk {
         }
         if let damage, try await engine.cold.size(of: id) != nil {
             tally.failures += 1
-            engine.scrubDesk.failures.increment()
+            engine.scrubDesk.countFailure()
             tally.find(id.name, damage)
         }
         if let uid = ArchiveUID(bytes: archive), try await engine.catalog.archive(uid)?.state == .stored,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Execution
 import Logging
 import SealedArchive
 import Storage
@@ -123,7 +124,7 @@ struct Scrubber: Sendable {
         ended.phase = nil
         if skipped > 0 { ended.tally.find("archives", "\(skipped) could not be judged in this pass; they are tried again") }
         let report = try ScrubReport.make(ended, limits: pace.limits, engine: engine)
-        try await engine.catalog.setFact(ScrubDesk.reportFact, report)
+        try await engine.catalog.setFact(ScrubDesk.reportFact, report, audit: .none)
         try await desk.change(in: engine.catalog) {
             $0.ended = now
             $0.phase = nil
@@ -175,12 +176,11 @@ struct Scrubber: Sendable {
         let now = max(engine.clock.now(), engine.scrubDesk.current.started ?? engine.clock.now())
         let marked = try await engine.catalog.recordVerifications(
             [ArchiveVerification(uid: archive.uid, generation: archive.generation, verified: now, damage: damage)], audit: .none)
-        engine.scrubDesk.archives.increment()
-        engine.scrubDesk.bytes.increment(by: Int64(clamping: tally.bytes))
+        engine.scrubDesk.countArchive(bytes: tally.bytes)
         tally.archives = 1
         if let damage {
             tally.failures += 1
-            engine.scrubDesk.failures.increment()
+            engine.scrubDesk.countFailure()
             tally.find(archive.id, damage)
             engine.logger.error(
                 "an archive is damaged; restore its blobs from another copy (Docs/Operations/Scrub.md)",
