@@ -138,7 +138,7 @@ public final class SimulatedDisk: Disk {
     }
 
     public func link(_ path: String, to newPath: String) async throws(StorageError) {
-        try await perform { (state) throws(StorageError) in
+        try await perform(.publish) { (state) throws(StorageError) in
             guard case .file(let id)? = state.resolve(path) else { throw SimulatedDiskState.notFound(path) }
             let (newDirectory, newName) = try state.place(newPath)
             guard state.directories[newDirectory]?.names[newName] == nil else {
