@@ -20,6 +20,8 @@ extension AdminRequest {
             self = .audit(request)
         } else if let request = try KeyRequest(verb: verb, members) {
             self = .key(request)
+        } else if let request = try ScrubRequest(verb: verb, members) {
+            self = .scrub(request)
         } else {
             throw VaultError(.notFound, "There is no such administrative request: \(verb.prefix(64))")
         }

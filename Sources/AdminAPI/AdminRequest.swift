@@ -69,9 +69,10 @@ public enum AdminRequest: Sendable, Hashable {
     /// The operator vouches for the wall clock: deletions that wait for it go on.
     case confirmClock
 
-    // MARK: the audit log and checkpoints
+    // MARK: the audit log and checkpoints, scrub
 
     case audit(AuditRequest)
+    case scrub(ScrubRequest)
 
     public static let accountsPerPage = 1000
     public static let messagesPerPage = 1000
@@ -123,6 +124,7 @@ public enum AdminRequest: Sendable, Hashable {
         case .clockStatus: "clock-status"
         case .confirmClock: "confirm-clock"
         case .audit(let request): request.verb
+        case .scrub(let request): request.verb
         }
     }
 }
@@ -149,7 +151,8 @@ extension AdminRequest {
             location.arn
         case .key(let request): request.subject
         case .createBackup(let directory): directory
-        case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock, .audit: nil
+        case .scrub(.damaged(let location, _)): location?.arn
+        case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock, .audit, .scrub: nil
         }
     }
 }

@@ -89,6 +89,7 @@ struct AdminResponder: Sendable {
         case .clockStatus: return .answer(try await operations.clockStatus())
         case .confirmClock: return .answer(try await operations.confirmClock())
         case .audit(let request): return try await operations.answer(request)
+        case .scrub(let request): return try await answer(request)
         }
     }
 }

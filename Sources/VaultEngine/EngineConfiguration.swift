@@ -62,6 +62,8 @@ public struct EngineConfiguration: Sendable {
 
     /// Internal: what the audit log costs is measured by leaving it out. No operator can.
     var keepsAuditLog = true
+    /// Nil: nothing is verified in the background; only for tests, and for tools that open a directory for a moment.
+    public var scrub: ScrubConfiguration?
 
     public init() {}
 }

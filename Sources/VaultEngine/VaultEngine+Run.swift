@@ -40,6 +40,7 @@ extension VaultEngine {
             group.addTask { await self.denialDesk.run(for: self) }
             group.addTask { await self.runCheckpoints() }
             group.addTask { await KeyMaintenance(engine: self).run() }
+            if let scrub = self.configuration.scrub { group.addTask { await Scrubber(engine: self, limits: scrub).run() } }
             if let deliverer = MessageDeliverer(engine: self) { group.addTask { await deliverer.run() } }
         }
         // Everybody has ended: the last word, which outlives the cancellation that brought us here.

@@ -52,11 +52,14 @@ struct AdminRequestTests {
                 AuditQuery(
                     after: 7, since: Timestamp(milliseconds: 8), until: Timestamp(milliseconds: 9), account: account,
                     action: "key", limit: 3))),
+        .scrub(.start), .scrub(.pause), .scrub(.status), .scrub(.report),
+        .scrub(.damaged(vault, after: ArchiveUID(hex: message.hex))), .scrub(.damaged(nil, after: nil)),
+        .scrub(.unnamed(after: "a/b")), .scrub(.unnamed(after: nil)),
     ]
 
     @Test func theListHoldsEveryVerb() {
         // A new case of the enumeration belongs into `all`; the compiler cannot say so, the count can.
-        #expect(Set(Self.all.map(\.verb)).count == 41)
+        #expect(Set(Self.all.map(\.verb)).count == 47)
     }
 
     @Test(arguments: all)

@@ -16,10 +16,10 @@ extension ArchiveReader {
     /// a copy names old ones only: the manifest of the highest generation that verifies says the same of the archive.
     /// - Parameter mayFollow: takes a newer generation where the one asked for is missing; else that is an integrity error.
     static func readManifest(
-        of archive: ArchiveRow, in vault: VaultRow, engine: VaultEngine, mayFollow: Bool
+        of archive: ArchiveRow, in vault: VaultRow, engine: VaultEngine, from store: any BlobStore, mayFollow: Bool
     ) async throws -> (manifest: Manifest, dataKey: SecretKey) {
         let id = try ManifestRewrap.name(archive.uid, in: vault, generation: archive.generation)
-        if let blob = try await bytes(of: id, in: engine) {
+        if let blob = try await bytes(of: id, in: store) {
             return try await openManifest(
                 blob, of: archive, generation: archive.generation, keyVersion: archive.keyVersion, in: vault, engine: engine)
         }
@@ -28,7 +28,7 @@ extension ArchiveReader {
         let newer = try await engine.manifestGenerations(of: archive.uid, in: vault).filter { $0 > archive.generation }
         for generation in newer.reversed() {
             let id = try ManifestRewrap.name(archive.uid, in: vault, generation: generation)
-            guard let blob = try await bytes(of: id, in: engine) else { continue }
+            guard let blob = try await bytes(of: id, in: store) else { continue }
             do {
                 let version = try BlobPreamble(parsing: blob).index
                 return try await openManifest(
@@ -62,14 +62,14 @@ extension ArchiveReader {
         return (manifest, dataKey)
     }
 
-    private static func bytes(of id: BlobID, in engine: VaultEngine) async throws -> [UInt8]? {
-        guard let bytes = try await engine.cold.size(of: id) else { return nil }
+    private static func bytes(of id: BlobID, in store: any BlobStore) async throws -> [UInt8]? {
+        guard let bytes = try await store.size(of: id) else { return nil }
         guard bytes <= UInt64(SealedBlob.maxBlobBytes) else { throw FormatError.limitExceeded("a manifest of \(bytes) bytes") }
         var blob: [UInt8] = []
         blob.reserveCapacity(Int(bytes))
         while UInt64(blob.count) < bytes {
-            let end = min(bytes, UInt64(blob.count) + UInt64(engine.cold.maxReadBytes))
-            blob += try await engine.cold.read(id, range: UInt64(blob.count)..<end).readableBytesView
+            let end = min(bytes, UInt64(blob.count) + UInt64(store.maxReadBytes))
+            blob += try await store.read(id, range: UInt64(blob.count)..<end).readableBytesView
         }
         return blob
     }

@@ -24,7 +24,7 @@ struct ManifestRewrap: Sendable {
 
     /// Reads and opens the manifest that is in force.
     init(_ archive: ArchiveRow, in vault: VaultRow, engine: VaultEngine) async throws {
-        let opened = try await ArchiveReader.readManifest(of: archive, in: vault, engine: engine, mayFollow: false)
+        let opened = try await ArchiveReader.readManifest(of: archive, in: vault, engine: engine, from: engine.cold, mayFollow: false)
         let (version, key) = try engine.keyring.currentKey(of: vault)
         var manifest = opened.manifest
         let wrapped = try KeyWrap.wrap(

@@ -46,6 +46,7 @@ struct ServiceStatus: Sendable {
                 name: "history", isHealthy: history.isConsistent,
                 detail: history.isConsistent
                     ? history.text : "\(history.text); nothing is removed until: coldvault checkpoint confirm"))
+        checks += await scrubChecks()
         return HealthReport(version: ServiceVersion.text, checks: checks)
     }
 
@@ -63,6 +64,7 @@ struct ServiceStatus: Sendable {
             Gauge(label: "coldvault.dead.messages").record(totals.deadMessages)
         }
         Gauge(label: "coldvault.history.consistent").record(engine.historyState().isConsistent ? 1 : 0)
+        await refreshScrubGauges()
         if let clock = try? await engine.clockStatus() { Gauge(label: "coldvault.clock.trusted").record(clock.isTrusted ? 1 : 0) }
         if let free = try? await engine.availableBytes() { Gauge(label: "coldvault.available.bytes").record(free) }
     }
@@ -87,6 +89,15 @@ enum ServiceMetrics {
         MetricDescription(name: "coldvault.clock.trusted", help: "0 while deletions in locked vaults wait for a confirmation of the clock."),
         MetricDescription(name: "coldvault.history.consistent", help: "0 while catalog and blobs are of different histories."),
         MetricDescription(name: "coldvault.rewrapped.archives", help: "Archives moved to a newer version of their vault's key."),
+        MetricDescription(name: "coldvault.scrub.bytes", help: "Bytes of archives that were verified."),
+        MetricDescription(name: "coldvault.scrub.archives", help: "Verifications of archives that came to an end."),
+        MetricDescription(name: "coldvault.scrub.failures", help: "Things found damaged on every copy, or that could not be repaired."),
+        MetricDescription(name: "coldvault.scrub.repairs", help: "Copies that were made good from another."),
+        MetricDescription(
+            name: "coldvault.scrub.oldest.unverified.seconds", help: "Age of the oldest byte that was not verified since."),
+        MetricDescription(name: "coldvault.damaged.archives", help: "Archives that did not verify; counted up to a thousand."),
+        MetricDescription(name: "coldvault.mirror.usable", help: "0 while the mirror is away."),
+        MetricDescription(name: "coldvault.mirror.owed", help: "Writes and deletions that the mirror has missed."),
         MetricDescription(name: "coldvault.access.denied", help: "Requests that policies denied."),
         MetricDescription(name: "coldvault.log.dropped.lines", help: "Log lines lost because standard error did not keep up."),
         MetricDescription(name: "coldvault.requests.throttled", help: "Requests beyond their account's limits."),
