@@ -53,10 +53,12 @@ struct Scrubber: Sendable {
     func step() async throws -> Bool {
         let desk = engine.scrubDesk
         guard !desk.isPaused else { return false }
+        // First, so that its report counts what is verified from here on.
+        if desk.current.phase == nil, try await beginPassIfDue() { return true }
         try await checkKeysIfDue()
         if try await verify(order: .newestUnverified, before: Timestamp(milliseconds: .max)) { return true }
         let current = desk.current
-        guard let phase = current.phase, let started = current.started else { return try await beginPassIfDue() }
+        guard let phase = current.phase, let started = current.started else { return false }
         switch phase {
         case .archives:
             if try await verify(order: .oldestVerified, before: started) { return true }
