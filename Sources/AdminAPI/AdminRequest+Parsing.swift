@@ -16,6 +16,8 @@ extension AdminRequest {
             self = request
         } else if let request = try Self.maintenance(verb, members) {
             self = request
+        } else if let request = try BackupRequest(verb: verb, members) {
+            self = .backup(request)
         } else {
             throw VaultError(.notFound, "There is no such administrative request: \(verb.prefix(64))")
         }
@@ -79,7 +81,6 @@ extension AdminRequest {
         case "list-keys": return .listKeys
         case "rotate-master-key": return .rotateMasterKey
         case "rotate-vault-key": return .rotateVaultKey(try members.location())
-        case "create-backup": return .createBackup(directory: try members.absolutePath("directory"))
         case "set-vault-compression":
             let compression = try members.optionalText("compression")
             guard compression == nil || compression == "lz4" || compression == "none" else {

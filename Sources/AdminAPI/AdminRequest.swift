@@ -58,8 +58,7 @@ public enum AdminRequest: Sendable, Hashable {
     case listKeys
     case rotateMasterKey
     case rotateVaultKey(VaultLocation)
-    /// Into an existing directory of the service's machine, named by its absolute path.
-    case createBackup(directory: String)
+    case backup(BackupRequest)
     /// `lz4`, `none`, or nil for the service's default.
     case setVaultCompression(VaultLocation, String?)
     case clockStatus
@@ -109,7 +108,7 @@ public enum AdminRequest: Sendable, Hashable {
         case .listKeys: "list-keys"
         case .rotateMasterKey: "rotate-master-key"
         case .rotateVaultKey: "rotate-vault-key"
-        case .createBackup: "create-backup"
+        case .backup(let request): request.verb
         case .setVaultCompression: "set-vault-compression"
         case .clockStatus: "clock-status"
         case .confirmClock: "confirm-clock"
@@ -136,7 +135,7 @@ extension AdminRequest {
         case .createTopic(let topic, _), .deleteTopic(let topic), .testTopic(let topic): topic.text
         case .resendMessage(let message), .dropMessage(let message): message.hex
         case .rotateVaultKey(let location), .setVaultCompression(let location, _): location.arn
-        case .createBackup(let directory): directory
+        case .backup(let request): request.subject
         case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock: nil
         }
     }

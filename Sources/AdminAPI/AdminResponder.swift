@@ -78,7 +78,7 @@ struct AdminResponder: Sendable {
         case .listKeys: return .answer(try await operations.listKeys())
         case .rotateMasterKey: return .answer(try await operations.rotateMasterKey())
         case .rotateVaultKey(let location): return .answer(try await operations.rotateVaultKey(location))
-        case .createBackup(let directory): return .answer(try await operations.createBackup(in: directory))
+        case .backup(let request): return try await request.answer(operations)
         case .setVaultCompression(let location, let compression):
             try await operations.setVaultCompression(location, compression)
             return ["compression": .text(compression), "vaultArn": .string(location.arn)]

@@ -12,6 +12,8 @@ extension VaultEngine {
     public func prepare() async throws(VaultError) {
         guard !isPrepared.load(ordering: .acquiring) else { return }
         try await vaultErrors("preparing the engine") {
+            // What a crash left of a backup in the making.
+            try await backupPlace?.removeCopy()
             _ = try await freeingRoom { try await clockKeeper.reading() }
             try await adoptNewerRecords()
             try await adoptNewerAccounts()
@@ -33,6 +35,7 @@ extension VaultEngine {
             group.addTask { await Reclaimer(engine: self).run() }
             group.addTask { await self.clockKeeper.run() }
             if let deliverer = MessageDeliverer(engine: self) { group.addTask { await deliverer.run() } }
+            if let scheduler = BackupScheduler(engine: self) { group.addTask { await scheduler.run() } }
         }
     }
 

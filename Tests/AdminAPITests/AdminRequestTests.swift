@@ -40,13 +40,14 @@ struct AdminRequestTests {
         .createTopic(topic, .command(arguments: ["/bin/notify", "", "-x"])), .listTopics(account), .deleteTopic(topic),
         .testTopic(topic), .listMessages(account, .dead, after: nil), .listMessages(account, .waiting, after: message),
         .resendMessage(message), .dropMessage(message),
-        .listKeys, .rotateMasterKey, .rotateVaultKey(vault), .createBackup(directory: "/backup"),
+        .listKeys, .rotateMasterKey, .rotateVaultKey(vault), .backup(.create(directory: "/backup", .all)),
+        .backup(.create(directory: "/backup", .keyring)), .backup(.addKey(publicKey: "00ff")), .backup(.listKeys), .backup(.removeKey("ff00")),
         .setVaultCompression(vault, "lz4"), .setVaultCompression(vault, nil), .clockStatus, .confirmClock,
     ]
 
     @Test func theListHoldsEveryVerb() {
         // A new case of the enumeration belongs into `all`; the compiler cannot say so, the count can.
-        #expect(Set(Self.all.map(\.verb)).count == 30)
+        #expect(Set(Self.all.map(\.verb)).count == 33)
     }
 
     @Test(arguments: all)
@@ -60,7 +61,8 @@ struct AdminRequestTests {
         ("set-account", #"{"accountId":"123456789012","active":"yes"}"#), ("create-account", #"{"accountId":7}"#),
         ("create-access-key", "[]"), ("delete-access-key", #"{"accessKeyId":null}"#),
         ("create-backup", #"{"directory":"relative"}"#),
-        ("create-backup", #"{"directory":"/a\u0000b"}"#),
+        ("create-backup", #"{"directory":"/a\u0000b"}"#), ("create-backup", #"{"directory":"/a","only":"blobs"}"#),
+        ("add-backup-key", "{}"), ("remove-backup-key", "{}"),
         ("rotate-vault-key", #"{"accountId":"123456789012","region":"us-east-1"}"#),
         ("rotate-vault-key", #"{"accountId":"123456789012","region":"us-east-1","vault":"a b"}"#),
         (

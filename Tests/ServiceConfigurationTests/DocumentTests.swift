@@ -47,6 +47,7 @@ struct DocumentTests {
             filePath: nil)
         var expected = defaults
         expected.adminSocket = configuration.adminSocket
+        expected.backupDir = "/var/backups/coldvault"
         #expect(configuration == expected)
     }
 }

@@ -49,7 +49,8 @@ struct OpenedVault: Sendable {
         let engine = VaultEngine(
             configuration: configuration, catalog: catalog, cold: cold, reserve: directory.coldStore(reserveBytes: 0), warm: warm,
             spaceReserve: spaceReserve,
-            keyring: keyring, compute: compute, clock: clock, random: random, transport: delivery, logger: logger)
+            keyring: keyring, compute: compute, clock: clock, random: random, transport: delivery,
+            backupPlace: BackupPlace(disk: directory.disk, directory: directory.path), logger: logger)
         return OpenedVault(engine: engine, catalog: catalog, compute: compute, delivery: delivery, lock: lock)
     }
 

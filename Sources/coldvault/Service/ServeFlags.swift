@@ -63,6 +63,12 @@ struct ServeFlags: ParsableArguments {
     var shutdownGrace: String?
     @Option(help: "Free space that writes leave alone, such as 256MiB.")
     var spaceReserve: String?
+    @Option(help: "Existing directory for scheduled backups.", completion: .directory)
+    var backupDir: String?
+    @Option(help: "From one scheduled backup to the next, such as 24h.")
+    var backupInterval: String?
+    @Option(help: "How many scheduled backups of each kind stay.")
+    var backupKeep: String?
     @Option(help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 
@@ -79,7 +85,7 @@ struct ServeFlags: ParsableArguments {
             (.maxConnectionsPerAddress, maxConnectionsPerAddress), (.maxRequestsPerAccount, maxRequestsPerAccount),
             (.requestRatePerAccount, requestRatePerAccount), (.jobs, jobs), (.minimumBodyRate, minimumBodyRate),
             (.bodyRateGrace, bodyRateGrace), (.bodyStallTimeout, bodyStallTimeout), (.shutdownGrace, shutdownGrace),
-            (.spaceReserve, spaceReserve), (.logLevel, logLevel),
+            (.spaceReserve, spaceReserve), (.logLevel, logLevel), (.backupDir, backupDir), (.backupInterval, backupInterval), (.backupKeep, backupKeep),
         ]
         return Dictionary(uniqueKeysWithValues: all.compactMap { key, value in value.map { (key.name, $0) } })
     }

@@ -136,6 +136,7 @@ extension ServiceConfiguration {
         engine.uploadExpiry = uploadExpiry
         engine.concurrentJobs = jobs
         engine.memoryBudgetBytes = memoryBudgetBytes
+        engine.backupSchedule = backupDir.map { BackupSchedule(directory: $0, interval: backupInterval, keep: backupKeep) }
         return engine
     }
 
