@@ -128,13 +128,6 @@ extension JSONValue {
         ]
     }
 
-    static func answer(_ report: BackupReport) -> JSONValue {
-        [
-            "catalogPath": .string(report.catalogPath), "keyFiles": .integer(Int64(report.keyFiles)),
-            "keyringPath": .string(report.keyringPath),
-        ]
-    }
-
     static func answer(_ clock: ClockStatus) -> JSONValue {
         [
             "expected": time(clock.expected), "highest": time(clock.highest), "now": time(clock.now),

@@ -41,7 +41,10 @@ protocol AdminOperations: AuditOperations, KeyOperations, ScrubOperations, Senda
     func listKeys() async throws(VaultError) -> KeyListing
     func rotateMasterKey() async throws(VaultError) -> RotationReport
     func rotateVaultKey(_ location: VaultLocation) async throws(VaultError) -> RotationReport
-    func createBackup(in directory: String) async throws(VaultError) -> BackupReport
+    func createBackup(in directory: String, _ selection: BackupSelection) async throws(VaultError) -> BackupReport
+    func addBackupKey(_ publicKey: String) async throws(VaultError) -> BackupKeyDescription
+    func backupKeys() async throws(VaultError) -> [BackupKeyDescription]
+    func removeBackupKey(_ keyID: String) async throws(VaultError)
     func deleteVaultAccessPolicy(_ location: VaultLocation) async throws(VaultError)
     func setVaultCompression(_ location: VaultLocation, _ compression: String?) async throws(VaultError)
     func clockStatus() async throws(VaultError) -> ClockStatus

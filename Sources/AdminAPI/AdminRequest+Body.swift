@@ -39,7 +39,7 @@ extension AdminRequest {
         case .audit(let request): request.body
         case .rotateVaultKey(let location): Self.vault(location)
         case .key(let request): request.body
-        case .createBackup(let directory): ["directory": .string(directory)]
+        case .backup(let request): request.body
         case .resetVaultAccessPolicy(let location): Self.vault(location)
         case .setVaultCompression(let location, let compression):
             Self.vault(location, ["compression": .text(compression)])

@@ -22,6 +22,8 @@ extension AdminRequest {
             self = .key(request)
         } else if let request = try ScrubRequest(verb: verb, members) {
             self = .scrub(request)
+        } else if let request = try BackupRequest(verb: verb, members) {
+            self = .backup(request)
         } else {
             throw VaultError(.notFound, "There is no such administrative request: \(verb.prefix(64))")
         }
@@ -85,7 +87,6 @@ extension AdminRequest {
         case "list-keys": return .listKeys
         case "rotate-master-key": return .rotateMasterKey
         case "rotate-vault-key": return .rotateVaultKey(try members.location())
-        case "create-backup": return .createBackup(directory: try members.absolutePath("directory"))
         case "reset-vault-access-policy": return .resetVaultAccessPolicy(try members.location())
         case "set-vault-compression":
             let compression = try members.optionalText("compression")

@@ -59,8 +59,7 @@ public enum AdminRequest: Sendable, Hashable {
     case rotateMasterKey
     case rotateVaultKey(VaultLocation)
     case key(KeyRequest)
-    /// Into an existing directory of the service's machine, named by its absolute path.
-    case createBackup(directory: String)
+    case backup(BackupRequest)
     /// `lz4`, `none`, or nil for the service's default.
     case setVaultCompression(VaultLocation, String?)
     /// Removes the access policy of a vault, also one that shuts out the vault's owner. A vault lock stays.
@@ -118,7 +117,7 @@ public enum AdminRequest: Sendable, Hashable {
         case .rotateMasterKey: "rotate-master-key"
         case .rotateVaultKey: "rotate-vault-key"
         case .key(let request): request.verb
-        case .createBackup: "create-backup"
+        case .backup(let request): request.verb
         case .setVaultCompression: "set-vault-compression"
         case .resetVaultAccessPolicy: "reset-vault-access-policy"
         case .clockStatus: "clock-status"
@@ -150,7 +149,7 @@ extension AdminRequest {
         case .rotateVaultKey(let location), .setVaultCompression(let location, _), .resetVaultAccessPolicy(let location):
             location.arn
         case .key(let request): request.subject
-        case .createBackup(let directory): directory
+        case .backup(let request): request.subject
         case .scrub(.damaged(let location, _)): location?.arn
         case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock, .audit, .scrub: nil
         }

@@ -79,7 +79,7 @@ struct AdminResponder: Sendable {
         case .rotateMasterKey: return .answer(try await operations.rotateMasterKey())
         case .key(let request): return try await answer(request)
         case .rotateVaultKey(let location): return .answer(try await operations.rotateVaultKey(location))
-        case .createBackup(let directory): return .answer(try await operations.createBackup(in: directory))
+        case .backup(let request): return try await request.answer(operations)
         case .resetVaultAccessPolicy(let location):
             try await operations.deleteVaultAccessPolicy(location)
             return ["vaultArn": .string(location.arn)]

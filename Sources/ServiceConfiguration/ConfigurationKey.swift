@@ -40,6 +40,9 @@ public enum ConfigurationKey: String, CaseIterable, Sendable {
     case mirrorDir
     case mirrorFailure
     case logLevel
+    case backupDir
+    case backupInterval
+    case backupKeep
 
     /// Prefix of all environment variables.
     static let environmentPrefix = "COLDVAULT_"
@@ -224,6 +227,18 @@ extension ConfigurationKey {
             (
                 "info", "`trace`, `debug`, `info`, `notice`, `warning`, `error`, `critical`",
                 "Log lines below this level are not written."
+            )
+        case .backupDir:
+            (
+                nil, "an absolute path",
+                "An existing directory, on another disk, for scheduled backups of catalog and keyring. Without it none are made."
+            )
+        case .backupInterval:
+            ("24h", "`60s` to `365d`", "From one scheduled backup to the next.")
+        case .backupKeep:
+            (
+                "14", "`1` to `10000`",
+                "How many scheduled backups of each kind stay; older ones go after a newer one was made and read back."
             )
         }
     }

@@ -85,6 +85,9 @@ extension ServiceConfiguration {
             mirrorDir: reading.path(.mirrorDir, isRequired: false),
             mirrorFailure: reading.choice(.mirrorFailure),
             logLevel: reading.choice(.logLevel),
+            backupDir: reading.path(.backupDir, isRequired: false),
+            backupInterval: reading.duration(.backupInterval, in: .seconds(60)...year),
+            backupKeep: reading.count(.backupKeep, in: 1...10_000),
             notices: [])
     }
 
@@ -96,6 +99,9 @@ extension ServiceConfiguration {
                 remedy:
                     "Set tls.certificate and tls.privateKey, or a loopback address, or allowPlainHTTP for a TLS proxy."
             )
+        }
+        if let backupDir, !backupDir.hasPrefix("/") {
+            reading.report(.backupDir, reason: "is a relative path", remedy: "Give the absolute path of an existing directory.")
         }
         let allowsRemoteOperator = reading.boolean(.allowRemoteOperator)
         guard let operatorListen else { return }

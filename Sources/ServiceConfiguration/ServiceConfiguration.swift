@@ -60,6 +60,11 @@ public struct ServiceConfiguration: Sendable, Equatable {
     public var mirrorDir: String?
     public var mirrorFailure: MirrorFailure
     public var logLevel: LogLevel
+    /// Where scheduled backups go; nil: none are made.
+    public var backupDir: String?
+    public var backupInterval: Duration = .seconds(86_400)
+    /// At least 1.
+    public var backupKeep = 14
     /// Sentences worth a warning in the log at start, such as an unknown `COLDVAULT_…` variable. No secrets.
     public var notices: [String]
 

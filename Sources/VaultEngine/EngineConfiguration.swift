@@ -59,6 +59,8 @@ public struct EngineConfiguration: Sendable {
     public var retrievalQuotaMode = RetrievalQuotaMode.refuse
     /// The monthly allowance behind the data retrieval policy `FreeTier`; a thirtieth of it may be retrieved in any 24 hours.
     public var freeTierMonthlyBytes: UInt64 = 10 << 30
+    /// Nil: backups are made only when asked for.
+    public var backupSchedule: BackupSchedule?
 
     /// Internal: what the audit log costs is measured by leaving it out. No operator can.
     var keepsAuditLog = true

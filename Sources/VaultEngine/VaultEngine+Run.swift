@@ -13,6 +13,8 @@ extension VaultEngine {
     public func prepare() async throws(VaultError) {
         guard !isPrepared.load(ordering: .acquiring) else { return }
         try await vaultErrors("preparing the engine") {
+            // What a crash left of a backup in the making.
+            try await backupPlace?.removeCopy()
             _ = try await freeingRoom { try await clockKeeper.reading() }
             try await compareHistories()
             try await continueAudit()
@@ -42,6 +44,7 @@ extension VaultEngine {
             group.addTask { await KeyMaintenance(engine: self).run() }
             if let scrub = self.configuration.scrub { group.addTask { await Scrubber(engine: self, limits: scrub).run() } }
             if let deliverer = MessageDeliverer(engine: self) { group.addTask { await deliverer.run() } }
+            if let scheduler = BackupScheduler(engine: self) { group.addTask { await scheduler.run() } }
         }
         // Everybody has ended: the last word, which outlives the cancellation that brought us here.
         await withCompletionGuaranteed { [self] in await tryCheckpoint(.stop) }

@@ -39,6 +39,8 @@ public final class VaultEngine: Sendable {
     let random: any RandomByteSource
     let logger: Logger
     let transport: (any MessageTransport)?
+    let backupPlace: BackupPlace?
+    let backupDesk = BackupDesk()
     let wake = WakeUp()
     let deliveries = DeliveryDesk()
     let keyDesk = KeyDesk()
@@ -72,11 +74,12 @@ public final class VaultEngine: Sendable {
     ///   - spaceReserve: room given up when the medium is full, so that deletions still go through.
     ///   - compute: for hashing, compression and sealing; as many threads as there are cores.
     ///   - transport: delivers notifications; nil: they wait in the outbox.
+    ///   - backupPlace: what backups need of the data directory; nil: none can be made.
     public init(
         configuration: EngineConfiguration, catalog: any Catalog, cold: any BlobStore, reserve: (any BlobStore)? = nil,
         warm: any BlobStore, spaceReserve: (any SpaceReserve)? = nil, keyring: Keyring, compute: BlockingPool,
         clock: any TimeSource, random: any RandomByteSource, transport: (any MessageTransport)? = nil,
-        keyCopies: [any KeyFileStore] = [], logger: Logger
+        keyCopies: [any KeyFileStore] = [], backupPlace: BackupPlace? = nil, logger: Logger
     ) {
         self.configuration = configuration
         self.catalog = catalog
@@ -90,6 +93,7 @@ public final class VaultEngine: Sendable {
         self.random = random
         self.transport = transport
         self.keyCopies = keyCopies
+        self.backupPlace = backupPlace
         self.logger = logger
         budget = MemoryBudget(capacityBytes: configuration.memoryBudgetBytes, maxWaiters: 4096)
         provisionedBudget = MemoryBudget(

@@ -48,6 +48,7 @@ struct DocumentTests {
         var expected = defaults
         expected.adminSocket = configuration.adminSocket
         expected.mirrorDir = configuration.mirrorDir
+        expected.backupDir = "/var/backups/coldvault"
         #expect(configuration == expected)
     }
 }

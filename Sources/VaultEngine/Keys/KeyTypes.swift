@@ -61,10 +61,3 @@ public struct RotationReport: Sendable, Hashable {
     public let rewrappedVaultKeys: UInt64
     public let resealedAccounts: UInt64
 }
-
-public struct BackupReport: Sendable, Hashable {
-    /// Paths of what was written: the catalog copy and, separately, the keyring.
-    public let catalogPath: String
-    public let keyringPath: String
-    public let keyFiles: Int
-}

@@ -186,7 +186,12 @@ public final class Keyring: Sendable {
         }
     }
 
-    func copyFiles(to path: String) async throws(StorageError) -> Int { try await files.copyAll(to: path) }
+    /// Every key file with its bytes, as they lie in `keys/`: for a keyring backup.
+    func fileContents() async throws(StorageError) -> [(name: String, bytes: [UInt8])] {
+        var contents: [(name: String, bytes: [UInt8])] = []
+        for name in try await files.list() { contents.append((name, try await files.read(name))) }
+        return contents
+    }
 
     // MARK: Master keys
 

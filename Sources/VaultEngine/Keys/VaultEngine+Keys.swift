@@ -154,21 +154,4 @@ extension VaultEngine {
             return RotationReport(newVersion: vault.keys.last?.version ?? 0, rewrappedVaultKeys: 0, resealedAccounts: 0)
         }
     }
-
-    /// A consistent copy of the catalog and, in a directory of its own, the keyring: keep the two apart. Durable on return.
-    public func createBackup(in directory: String) async throws(VaultError) -> BackupReport {
-        guard directory.hasPrefix("/") else {
-            throw VaultError(.invalidParameter, "Give the backup directory as an absolute path; \(directory) is relative.")
-        }
-        return try await vaultErrors("making a backup") {
-            let stamp = clock.now().iso8601Seconds.filter { $0 != ":" && $0 != "-" }
-            let catalogPath = "\(directory)/catalog-\(stamp).sqlite"
-            let keyringPath = "\(directory)/keyring-\(stamp)"
-            // The keyring first: it is small, and makes the directory when that is missing.
-            try await recordAct(AuditAct(.backup, "backup:Create", by: .operator, on: catalogPath))
-            let count = try await keyring.copyFiles(to: keyringPath)
-            try await catalog.backup(to: catalogPath)
-            return BackupReport(catalogPath: catalogPath, keyringPath: keyringPath, keyFiles: count)
-        }
-    }
 }

@@ -55,7 +55,7 @@ struct OpenedVault: Sendable {
             configuration: configuration, catalog: catalog, cold: stores.cold, reserve: stores.reserve, warm: warm,
             spaceReserve: spaceReserve,
             keyring: keyring, compute: compute, clock: clock, random: random, transport: delivery, keyCopies: stores.keyCopies,
-            logger: logger)
+            backupPlace: BackupPlace(disk: directory.disk, directory: directory.path), logger: logger)
         return OpenedVault(
             engine: engine, catalog: catalog, synchronizer: stores.synchronizer, compute: compute, delivery: delivery, lock: lock)
     }

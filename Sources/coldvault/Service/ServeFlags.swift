@@ -77,6 +77,12 @@ struct ServeFlags: ParsableArguments {
     var mirrorDir: String?
     @Option(help: "continue or refuse: what happens to writes while the mirror fails.")
     var mirrorFailure: String?
+    @Option(help: "Existing directory for scheduled backups.", completion: .directory)
+    var backupDir: String?
+    @Option(help: "From one scheduled backup to the next, such as 24h.")
+    var backupInterval: String?
+    @Option(help: "How many scheduled backups of each kind stay.")
+    var backupKeep: String?
     @Option(help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 
@@ -96,6 +102,7 @@ struct ServeFlags: ParsableArguments {
             (.bodyRateGrace, bodyRateGrace), (.bodyStallTimeout, bodyStallTimeout), (.shutdownGrace, shutdownGrace),
             (.spaceReserve, spaceReserve), (.scrubBytesPerSecond, scrubBytesPerSecond), (.scrubCpuPercent, scrubCpuPercent),
             (.scrubPeriodDays, scrubPeriodDays), (.mirrorDir, mirrorDir), (.mirrorFailure, mirrorFailure), (.logLevel, logLevel),
+            (.backupDir, backupDir), (.backupInterval, backupInterval), (.backupKeep, backupKeep),
         ]
         return Dictionary(uniqueKeysWithValues: all.compactMap { key, value in value.map { (key.name, $0) } })
     }

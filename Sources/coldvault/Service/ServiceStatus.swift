@@ -3,8 +3,10 @@
 import AdminAPI
 import Metrics
 import Observability
+import PosixDisk
 import Storage
 import VaultEngine
+import VaultModel
 
 /// What `/health` and `/metrics` ask of the engine.
 struct ServiceStatus: Sendable {
@@ -47,7 +49,23 @@ struct ServiceStatus: Sendable {
                 detail: history.isConsistent
                     ? history.text : "\(history.text); nothing is removed until: coldvault checkpoint confirm"))
         checks += await scrubChecks()
+        if let check = await backupCheck() { checks.append(check) }
         return HealthReport(version: ServiceVersion.text, checks: checks)
+    }
+
+    /// Nil without a schedule. A schedule that is not kept takes the service out of health: what it acknowledges has one copy less than its
+    /// operator believes.
+    private func backupCheck() async -> HealthReport.Check? {
+        do {
+            let status = try await engine.backupStatus()
+            guard status.interval != nil else { return nil }
+            let newest = status.newest.map { "newest of \($0.iso8601Seconds)" } ?? "none yet"
+            return HealthReport.Check(
+                name: "backup", isHealthy: status.isHealthy(at: SystemTimeSource().now()),
+                detail: status.failure.map { "\(newest); the last attempt failed: \($0)" } ?? newest)
+        } catch {
+            return HealthReport.Check(name: "backup", isHealthy: false, detail: "\(error)")
+        }
     }
 
     /// Gauges are read when somebody looks.
@@ -66,6 +84,9 @@ struct ServiceStatus: Sendable {
         Gauge(label: "coldvault.history.consistent").record(engine.historyState().isConsistent ? 1 : 0)
         await refreshScrubGauges()
         if let clock = try? await engine.clockStatus() { Gauge(label: "coldvault.clock.trusted").record(clock.isTrusted ? 1 : 0) }
+        if let newest = try? await engine.backupStatus().newest {
+            Gauge(label: "coldvault.backup.age.seconds").record(SystemTimeSource().now().since(newest).components.seconds)
+        }
         if let free = try? await engine.availableBytes() { Gauge(label: "coldvault.available.bytes").record(free) }
     }
 }
@@ -98,6 +119,7 @@ enum ServiceMetrics {
         MetricDescription(name: "coldvault.damaged.archives", help: "Archives that did not verify; counted up to a thousand."),
         MetricDescription(name: "coldvault.mirror.usable", help: "0 while the mirror is away."),
         MetricDescription(name: "coldvault.mirror.owed", help: "Writes and deletions that the mirror has missed."),
+        MetricDescription(name: "coldvault.backup.age.seconds", help: "Since the newest catalog backup was made; absent when there is none."),
         MetricDescription(name: "coldvault.access.denied", help: "Requests that policies denied."),
         MetricDescription(name: "coldvault.log.dropped.lines", help: "Log lines lost because standard error did not keep up."),
         MetricDescription(name: "coldvault.requests.throttled", help: "Requests beyond their account's limits."),

@@ -162,6 +162,7 @@ extension ServiceConfiguration {
         engine.memoryBudgetBytes = memoryBudgetBytes
         engine.scrub = ScrubConfiguration(
             bytesPerSecond: scrubLimit, cpuPercent: scrubCpuPercent, period: .seconds(Int64(scrubPeriodDays) * 86_400))
+        engine.backupSchedule = backupDir.map { BackupSchedule(directory: $0, interval: backupInterval, keep: backupKeep) }
         return engine
     }
 
