@@ -189,6 +189,8 @@ def blob_vectors():
     ]
     names = {
         "accounts/123456789012/00000000000000000007": {"is": "account", "generation": 7},
+        "audit/00000000000000000007": {"is": "audit", "first": 7},
+        "service/checkpoint-00000000000000000007": {"is": "checkpoint", "generation": 7},
         f"vaults/{ACCOUNT}/{VAULT.hex()}/records/vault-00000000000000000001": {"is": "vault", "generation": 1},
         f"vaults/{ACCOUNT}/{VAULT.hex()}/uploads/{ARCHIVE.hex()}.00000001700000000000": {"is": "upload", "generation": 1700000000000},
         f"vaults/{ACCOUNT}/{VAULT.hex()}/archives/{ARCHIVE.hex()[:2]}/{ARCHIVE.hex()}.manifest-00000000000000000002":
