@@ -3,6 +3,7 @@
 import CanonicalJSON
 import Cryptography
 import Foundation
+import SQLiteCatalog
 import SealedArchive
 import Storage
 import StorageLaws
@@ -74,15 +75,17 @@ import VaultModel
                 let data = try? Data(contentsOf: URL(filePath: vault.directory + file))
                 #expect(data?.range(of: Data(wrap)) == nil, "\(file)")
             }
+            let text = try #require(try await vault.catalog.keyDestruction(name)?.receipt)
             let receipt = try SignedStatement(
-                decoding: Array(try #require(try await vault.catalog.keyDestruction(name)?.receipt).utf8),
+                decoding: Array(text.utf8),
                 signedBy: vault.engine.signingPublicKey)
             #expect(receipt.type == .receipt && receipt.body["subject"] == "vaultKey" && receipt.body["keyVersion"] == 1)
             let fresh = try await vault.anotherEngine()
             try await vault.running([fresh]) {
                 let job = try await vault.retrieve(stored.archiveID)
                 #expect(try await vault.ended(job, advancing: .milliseconds(100)).status == .succeeded)
-                #expect(try await vault.output(job, of: fresh) == bytes)
+                let received = try await vault.output(job, of: fresh)
+                #expect(received == bytes)
             }
         }
     }
@@ -133,7 +136,8 @@ import VaultModel
             try await vault.running([fresh]) {
                 let job = try await vault.retrieve(stored.archiveID)
                 #expect(try await vault.ended(job, advancing: .milliseconds(100)).status == .succeeded)
-                #expect(try await vault.output(job, of: fresh) == [1, 2, 3])
+                let received = try await vault.output(job, of: fresh)
+                #expect(received == [1, 2, 3])
             }
         }
     }
@@ -179,7 +183,8 @@ import VaultModel
             }
             try await vault.engine.deleteArchive(vault.location, archiveID: stored.archiveID)
             let manifest = try #require(vault.cold.names(containing: ".manifest-").first)
-            let digest = SHA256Hasher.hash(try #require(vault.cold.memory.blobs[try #require(BlobID(manifest))]))
+            let manifestID = try #require(BlobID(manifest))
+            let digest = SHA256Hasher.hash(try #require(vault.cold.memory.blobs[manifestID]))
             let text = try await vault.engine.purgeArchive(vault.location, archiveID: stored.archiveID)
             let receipt = try SignedStatement(decoding: Array(text.utf8), signedBy: vault.engine.signingPublicKey)
             #expect(receipt.type == .receipt && receipt.body["archiveId"]?.stringValue == stored.archiveID)
