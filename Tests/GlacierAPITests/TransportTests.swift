@@ -3,6 +3,7 @@
 import CanonicalJSON
 import Cryptography
 import NIOCore
+import NIOPosix
 import ServiceLifecycle
 import Synchronization
 import Testing
@@ -82,6 +83,8 @@ struct TransportTests {
                 while sent < 64 * Self.megabyte {
                     do { try await connection.send(piece) } catch { break }
                     sent += piece.count
+                    // A write that is only scheduled is not taken: each loop turns before the next one.
+                    for loop in MultiThreadedEventLoopGroup.singleton.makeIterator() { try await loop.submit {}.get() }
                 }
                 return sent
             }
