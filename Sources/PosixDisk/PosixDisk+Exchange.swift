@@ -12,7 +12,7 @@ extension PosixDisk {
     /// - Throws: `.alreadyExists` when `old` is the name of another file; then nothing was changed.
     public func exchange(_ path: String, for target: String, keeping old: String) async throws(StorageError) {
         try await pool.run { () throws(StorageError) in
-            if unsafe link(target, old) != 0 {
+            if unsafe Glibc.link(target, old) != 0 {
                 let failure = DiskFailure("link", old)
                 switch failure.number {
                 // Nothing to keep.

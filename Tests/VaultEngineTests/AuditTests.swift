@@ -2,6 +2,7 @@
 
 import CanonicalJSON
 import Cryptography
+import NIOCore
 import SQLiteCatalog
 import SealedArchive
 import Storage

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 import Cryptography
 import Foundation
 import Logging
+import NIOCore
 import SQLiteCatalog
 import SealedArchive
 import Storage

@@ -147,7 +147,7 @@ final class ClockKeeper: Sendable {
 extension VaultEngine {
     /// The operator says that the wall clock is right: lock-dependent deletions go on. Durable on return.
     public func confirmClock() async throws(VaultError) -> ClockStatus {
-        try await vaultErrors("confirming the clock") { 
+        try await vaultErrors("confirming the clock") {
             try await clockKeeper.confirm(
                 audit: try audit(
                     AuditAct(

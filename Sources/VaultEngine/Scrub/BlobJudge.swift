@@ -56,7 +56,7 @@ struct BlobJudge {
             // The record of a vault that is gone says so, for whoever makes the catalog again.
             guard let uid = VaultUID(bytes: vault), let row = try await engine.catalog.vault(uid) else { return .named }
             return row.generation == generation ? .named : .unnamed("another generation of the vault's record is in force")
-        case .upload, .deletion: return .named
+        case .upload, .deletion, .checkpoint, .audit: return .named
         case .manifest(let account, let vault, let uid, let generation):
             try await turn(to: account, vault, uid)
             return try await judgeManifest(id, generation)
