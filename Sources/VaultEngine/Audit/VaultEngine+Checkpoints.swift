@@ -15,6 +15,9 @@ public import VaultModel
 extension VaultEngine {
     /// The fact that holds the newest checkpoint of the catalog: generation and hash.
     public static let checkpointFact = "checkpoint"
+    /// Whether the catalog was made out of the blobs and takes their newest checkpoint for its own, once.
+    static let takesUpFact = "checkpoint_takes_up"
+    static let takesUp = "yes"
     private static let pendingFact = "checkpoint_pending"
     private static let maxStatementBytes = 64 << 10
     /// How many of the newest stay; of older ones the first of each month.
@@ -142,7 +145,7 @@ extension VaultEngine {
 
     /// Compares what the catalog and the blobs know, and says what does not fit. Changes nothing but what a crash left half done.
     func compareHistories() async throws {
-        let catalogMark = CheckpointMark(try await catalog.fact(Self.checkpointFact)) ?? .none
+        var catalogMark = CheckpointMark(try await catalog.fact(Self.checkpointFact)) ?? .none
         let pending = CheckpointMark(try await catalog.fact(Self.pendingFact))
         var blobMark = CheckpointMark.none
         if let newest = try await checkpointGenerations().last {
@@ -152,6 +155,11 @@ extension VaultEngine {
                 logger.error("the newest checkpoint cannot be read", metadata: ["generation": "\(newest)", "error": "\(error)"])
                 blobMark = CheckpointMark(generation: newest, hash: "unreadable")
             }
+        }
+        if try await catalog.fact(Self.takesUpFact) == Self.takesUp {
+            try await catalog.setFact(Self.checkpointFact, blobMark.text, audit: .none)
+            try await catalog.setFact(Self.takesUpFact, "no", audit: .none)
+            catalogMark = blobMark
         }
         let history = CheckpointMark.judge(catalog: catalogMark, pending: pending, blobs: blobMark)
         checkpoints.state.withLock { $0.history = history }

@@ -100,7 +100,11 @@ public struct CatalogRebuild: Sendable {
     /// The clock is believed from the newest time that anything durable names: a clock that was set forward while the catalog was gone
     /// is noticed like any other.
     private func writeFacts(_ report: inout RebuildReport) async throws {
+        // The blobs are all the history there is now: the service begins where their newest checkpoint stands.
+        try await builder.setFact(VaultEngine.takesUpFact, VaultEngine.takesUp)
         guard let newest = report.newestTime else { return }
-        try await builder.setFact(ClockKeeper.fact, String(newest.milliseconds))
+        let record = ClockRecord(counted: newest, highest: newest)
+        try await builder.setFact(ClockRecord.highestFact, record.highestText)
+        try await builder.setFact(ClockRecord.countedFact, record.countedText)
     }
 }
