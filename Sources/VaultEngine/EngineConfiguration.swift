@@ -53,5 +53,8 @@ public struct EngineConfiguration: Sendable {
     /// The monthly allowance behind the data retrieval policy `FreeTier`; a thirtieth of it may be retrieved in any 24 hours.
     public var freeTierMonthlyBytes: UInt64 = 10 << 30
 
+    /// Internal: what the audit log costs is measured by leaving it out. No operator can.
+    var keepsAuditLog = true
+
     public init() {}
 }

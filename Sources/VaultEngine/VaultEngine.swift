@@ -54,6 +54,12 @@ public final class VaultEngine: Sendable {
     let missedVaults = Mutex<Set<VaultUID>>([])
     let openUploads = OpenUploads()
     let denials = Counter(label: "coldvault.access.denied")
+    let denialDesk = DenialDesk()
+    /// A failure when the keyring was opened without its audit key.
+    let auditCipher: Result<AuditCipher, any Error>
+    /// One export, verification or checkpoint at a time.
+    let auditGate = KeyedGate<AuditWork>(maxWaiters: 64)
+    let checkpoints = CheckpointKeeper()
 
     /// - Parameters:
     ///   - cold: where archives live.
@@ -82,6 +88,7 @@ public final class VaultEngine: Sendable {
         budget = MemoryBudget(capacityBytes: configuration.memoryBudgetBytes, maxWaiters: 4096)
         provisionedBudget = MemoryBudget(
             capacityBytes: min(configuration.memoryBudgetBytes, JobRunner.maxProvisionedBytes), maxWaiters: 64)
+        auditCipher = Result { try AuditCipher(keyring) }
         scheduler = JobScheduler(sharedLanes: configuration.concurrentJobs)
         clockKeeper = ClockKeeper(catalog: catalog, clock: clock, logger: logger)
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 import Logging
 import Storage
 import Synchronization
@@ -58,10 +59,10 @@ final class ClockKeeper: Sendable {
     }
 
     /// Trusts the wall clock from now on. Durable on return.
-    func confirm() async throws -> ClockStatus {
+    func confirm(audit: AuditEntries) async throws -> ClockStatus {
         _ = try await current()
         let (wall, monotonic) = (clock.now(), clock.monotonic())
-        try await catalog.setFact(Self.fact, String(wall.milliseconds), audit: .none)
+        try await catalog.setFact(Self.fact, String(wall.milliseconds), audit: audit)
         state.withLock { state in
             state.guarding?.confirm(wall: wall, monotonic: monotonic)
             state.wasAhead = false
@@ -129,7 +130,12 @@ final class ClockKeeper: Sendable {
 extension VaultEngine {
     /// The operator says that the wall clock is right: lock-dependent deletions go on. Durable on return.
     public func confirmClock() async throws(VaultError) -> ClockStatus {
-        try await vaultErrors("confirming the clock") { try await clockKeeper.confirm() }
+        try await vaultErrors("confirming the clock") {
+            try await clockKeeper.confirm(
+                audit: try audit(
+                    AuditAct(
+                        .clock, "clock:Confirm", by: .operator, on: "clock", ["now": .integer(clock.now().milliseconds)])))
+        }
     }
 
     /// What the service believes about the wall clock; for health checks and operators.

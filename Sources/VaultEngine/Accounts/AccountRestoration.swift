@@ -97,7 +97,9 @@ extension VaultEngine {
             guard let recorded, recorded.id == stored.id else { continue }
             let record = try await writeAccountRecord(recorded, from: name.generation + 1)
             let (row, members) = try seal(recorded, generation: record.generation)
-            try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation, audit: .none)
+            try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation,
+                audit: try audit(
+                    AuditAct(.account, "account:TakeUpRecord", by: .service, account: stored.id, on: "account \(stored.id)")))
             try await doom([name.blob], of: .cold, after: configuration.deletionGrace)
             try await doomReplaced(accountRecordOf: stored)
             logger.warning(

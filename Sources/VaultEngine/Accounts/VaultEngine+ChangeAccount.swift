@@ -22,14 +22,15 @@ extension VaultEngine {
     /// moves it: an account that is sealed under an older one is written in any case.
     /// - Parameter floor: the new record's generation is higher than this, too.
     func changeAccount(
-        _ id: AccountID, above floor: UInt64 = 0, _ change: (inout AccountState) throws -> Void
+        _ id: AccountID, above floor: UInt64 = 0, as act: AuditAct? = nil,
+        _ change: (inout AccountState) throws -> Void
     ) async throws(VaultError) {
         try await vaultErrors("changing an account") {
             try await accountGate.exclusive(id) {
                 // Records that no row stands behind: of rounds that another process won, or that failed.
                 var lost: [WrittenRecord] = []
                 do {
-                    try await commitChange(of: id, above: floor, losing: &lost, change)
+                    try await commitChange(of: id, above: floor, losing: &lost, as: act ?? .account(id), change)
                 } catch {
                     await supersede(lost, of: id, after: error)
                     throw error
@@ -39,7 +40,7 @@ extension VaultEngine {
     }
 
     private func commitChange(
-        of id: AccountID, above floor: UInt64, losing lost: inout [WrittenRecord],
+        of id: AccountID, above floor: UInt64, losing lost: inout [WrittenRecord], as act: AuditAct,
         _ change: (inout AccountState) throws -> Void
     ) async throws {
         for _ in 0..<8 {
@@ -59,7 +60,8 @@ extension VaultEngine {
                 account, from: max(stored.generation, passed) + 1)
             do {
                 let (row, members) = try seal(account, generation: record.generation)
-                try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation, audit: .none)
+                try await catalog.putAccount(
+                    row, members: members, expectedGeneration: stored.generation, audit: try audit(act))
             } catch let error as StorageError where error.code == .conflict {
                 lost.append(record)
                 continue
@@ -86,7 +88,9 @@ extension VaultEngine {
                 let account = try open(stored, try await catalog.members(of: id))
                 let record = try await writeAccountRecord(account, from: highest + 1)
                 let (row, members) = try seal(account, generation: record.generation)
-                try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation, audit: .none)
+                try await catalog.putAccount(
+                    row, members: members, expectedGeneration: stored.generation,
+                    audit: try audit(AuditAct(.account, "account:Supersede", by: .service, account: id, on: "account \(id)")))
                 try await doomReplaced(accountRecordOf: stored)
             }
             try await doom(lost.map(\.blob), of: .cold)

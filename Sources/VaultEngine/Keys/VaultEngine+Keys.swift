@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 import Logging
 import Storage
 public import VaultModel
@@ -37,7 +38,10 @@ extension VaultEngine {
     /// between is finished at the next start. Durable on return.
     public func rotateMasterKey() async throws(VaultError) -> RotationReport {
         try await vaultErrors("rotating the master key") {
-            _ = try await keyring.addMaster(now: clock.now())
+            let version = try await keyring.addMaster(now: clock.now())
+            try await recordAct(
+                AuditAct(
+                    .key, "key:RotateMasterKey", by: .operator, on: "master key", ["version": .integer(Int64(version))]))
             return try await rewrapEverything()
         }
     }
@@ -69,7 +73,12 @@ extension VaultEngine {
         try await forEachVault { vault in
             guard vault.keys.contains(where: { $0.masterVersion != current }) else { return }
             let isDone = try await attempt("\(vault.location.arn)") {
-                try await updateVault(vault) { row in
+                try await updateVault(
+                    vault,
+                    as: .vault(
+                        vault.location, .key, "key:RewrapVaultKeys", by: .service,
+                        ["masterVersion": .integer(Int64(current)), "vault": .string(vault.uid.hex)])
+                ) { row in
                     row.keys = try row.keys.map { try keyring.rewrap($0, of: row) }
                 }
             }
@@ -80,7 +89,10 @@ extension VaultEngine {
         while true {
             let page = try await catalog.accounts(after: after, limit: 200)
             for account in page where account.masterVersion != current {
-                if try await attempt("account \(account.id)", { try await changeAccount(account.id) { _ in } }) {
+                let act = AuditAct(
+                    .key, "key:ResealAccount", by: .service, account: account.id, on: "account \(account.id)",
+                    ["masterVersion": .integer(Int64(current))])
+                if try await attempt("account \(account.id)", { try await changeAccount(account.id, as: act) { _ in } }) {
                     resealed += 1
                 }
             }
@@ -95,7 +107,9 @@ extension VaultEngine {
     /// Makes a new version of a vault's key for new archives; older ones stay for the archives that they seal. Durable on return.
     public func rotateVaultKey(_ location: VaultLocation) async throws(VaultError) -> RotationReport {
         try await vaultErrors("rotating a vault key") {
-            let vault = try await updateVault(try await activeVault(location)) { row in
+            let vault = try await updateVault(
+                try await activeVault(location), as: .vault(location, .key, "key:RotateVaultKey", by: .operator)
+            ) { row in
                 let next = (row.keys.last?.version ?? 0) + 1
                 row.keys.append(
                     try keyring.makeVaultKey(account: location.account, vault: row.uid, version: next, now: clock.now()))
@@ -114,6 +128,7 @@ extension VaultEngine {
             let catalogPath = "\(directory)/catalog-\(stamp).sqlite"
             let keyringPath = "\(directory)/keyring-\(stamp)"
             // The keyring first: it is small, and makes the directory when that is missing.
+            try await recordAct(AuditAct(.backup, "backup:Create", by: .operator, on: catalogPath))
             let count = try await keyring.copyFiles(to: keyringPath)
             try await catalog.backup(to: catalogPath)
             return BackupReport(catalogPath: catalogPath, keyringPath: keyringPath, keyFiles: count)

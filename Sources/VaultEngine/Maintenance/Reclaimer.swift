@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 import Logging
 import SealedArchive
 import Storage
@@ -21,7 +22,11 @@ struct Reclaimer: Sendable {
     func run() async {
         while !Task.isCancelled {
             await engine.spaceReserve?.restore()
-            for step in [expireJobs, abortIdleUploads, purgeArchives, removeDoomed, forgetClosedUploads] {
+            // While catalog and blobs are of different histories, what one of them says is no reason to remove anything.
+            let steps =
+                engine.checkpoints.history.isConsistent
+                ? [expireJobs, abortIdleUploads, purgeArchives, removeDoomed, forgetClosedUploads] : [expireJobs, forgetClosedUploads]
+            for step in steps {
                 do {
                     var rounds = 0
                     while try await engine.freeingRoom(step), rounds < Self.maxRounds, !Task.isCancelled { rounds += 1 }
@@ -55,7 +60,7 @@ struct Reclaimer: Sendable {
                 }
                 return
             }
-            _ = try await engine.abort(upload, in: vault)
+            _ = try await engine.abort(upload, in: vault, by: .service)
             engine.logger.info("an idle upload was given up", metadata: ["upload": "\(upload.id)", "vault": "\(vault.location.arn)"])
         }
         // Those that were kept come again; only a later round looks at them.
@@ -82,7 +87,10 @@ struct Reclaimer: Sendable {
             for blob in try await engine.cold.list(prefix: records, after: nil, limit: 1000) {
                 if case .upload = BlobName(blob.id.name) { try await engine.cold.delete(blob.id) }
             }
-            try await engine.catalog.removeArchive(archive.uid, audit: .none)
+            try await engine.catalog.removeArchive(
+                archive.uid,
+                audit: try engine.audit(
+                    .vault(vault.location, .archive, "archive:RemoveBytes", by: .service, ["archiveId": .string(archive.id)])))
             engine.logger.info("a deleted archive was purged", metadata: ["archive": "\(archive.id)"])
         }
         return done.count >= Self.batch

@@ -90,7 +90,9 @@ extension VaultEngine {
         let names = try await recordNames(above: vault.generation, Self.recordName(vault))
         guard let recorded = try await newestRecord(among: names, of: vault) else { return }
         let before = try settings(of: vault).settings.lock
-        let changed = try await changeVault(vault, above: recorded.generation) { recorded.adopt(into: &$0, &$1) }
+        let changed = try await changeVault(
+            vault, above: recorded.generation, as: .vault(vault.location, "vault:TakeUpRecord", by: .service)
+        ) { recorded.adopt(into: &$0, &$1) }
         let record = try blobID(Self.recordName(vault)(recorded.generation).text)
         try await doom([record], of: .cold, after: configuration.deletionGrace)
         let after = try settings(of: changed).settings.lock
