@@ -12,6 +12,8 @@ struct AdminMembers {
 
     init(_ object: JSONValue) { self.object = object }
 
+    func value(_ name: String) -> JSONValue? { object[name] }
+
     // MARK: texts and numbers
 
     func optionalText(_ name: String) throws(VaultError) -> String? {

@@ -35,6 +35,7 @@ extension AdminRequest {
             ["accountId": .string(account.digits), "after": .text(after?.hex), "state": .string(state.rawValue)]
         case .resendMessage(let message), .dropMessage(let message): ["messageId": .string(message.hex)]
         case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock: [:]
+        case .audit(let request): request.body
         case .rotateVaultKey(let location): Self.vault(location)
         case .createBackup(let directory): ["directory": .string(directory)]
         case .setVaultCompression(let location, let compression):

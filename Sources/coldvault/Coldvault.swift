@@ -14,6 +14,7 @@ struct Coldvault: AsyncParsableCommand {
                 subcommands: [
                     AccountCommand.self, UserCommand.self, AccessKeyCommand.self, PolicyCommand.self, SessionCommand.self,
                     TopicCommand.self, KeyCommand.self, BackupCommand.self, VaultSettingsCommand.self, ClockCommand.self,
+                    AuditCommand.self, CheckpointCommand.self,
                 ]),
             CommandGroup(
                 name: "Client (of any Glacier endpoint)",

@@ -42,6 +42,12 @@ struct AdminRequestTests {
         .resendMessage(message), .dropMessage(message),
         .listKeys, .rotateMasterKey, .rotateVaultKey(vault), .createBackup(directory: "/backup"),
         .setVaultCompression(vault, "lz4"), .setVaultCompression(vault, nil), .clockStatus, .confirmClock,
+        .audit(.read(AuditQuery())), .audit(.verify), .audit(.checkpoints), .audit(.confirm),
+        .audit(
+            .read(
+                AuditQuery(
+                    after: 7, since: Timestamp(milliseconds: 8), until: Timestamp(milliseconds: 9), account: account,
+                    action: "key", limit: 3))),
     ]
 
     @Test func theListHoldsEveryVerb() {

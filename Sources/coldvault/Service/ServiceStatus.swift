@@ -40,6 +40,12 @@ struct ServiceStatus: Sendable {
         } catch {
             checks.append(HealthReport.Check(name: "clock", isHealthy: false, detail: "\(error)"))
         }
+        let history = engine.historyState()
+        checks.append(
+            HealthReport.Check(
+                name: "history", isHealthy: history.isConsistent,
+                detail: history.isConsistent
+                    ? history.text : "\(history.text); nothing is removed until: coldvault checkpoint confirm"))
         return HealthReport(version: ServiceVersion.text, checks: checks)
     }
 
@@ -56,6 +62,7 @@ struct ServiceStatus: Sendable {
             Gauge(label: "coldvault.waiting.messages").record(totals.waitingMessages)
             Gauge(label: "coldvault.dead.messages").record(totals.deadMessages)
         }
+        Gauge(label: "coldvault.history.consistent").record(engine.historyState().isConsistent ? 1 : 0)
         if let clock = try? await engine.clockStatus() { Gauge(label: "coldvault.clock.trusted").record(clock.isTrusted ? 1 : 0) }
         if let free = try? await engine.availableBytes() { Gauge(label: "coldvault.available.bytes").record(free) }
     }
@@ -78,6 +85,7 @@ enum ServiceMetrics {
         MetricDescription(name: "coldvault.dead.messages.dropped", help: "Dead letters dropped because their account had too many."),
         MetricDescription(name: "coldvault.available.bytes", help: "Room for archives, the reserve not counted."),
         MetricDescription(name: "coldvault.clock.trusted", help: "0 while deletions in locked vaults wait for a confirmation of the clock."),
+        MetricDescription(name: "coldvault.history.consistent", help: "0 while catalog and blobs are of different histories."),
         MetricDescription(name: "coldvault.access.denied", help: "Requests that policies denied."),
         MetricDescription(name: "coldvault.log.dropped.lines", help: "Log lines lost because standard error did not keep up."),
         MetricDescription(name: "coldvault.requests.throttled", help: "Requests beyond their account's limits."),
