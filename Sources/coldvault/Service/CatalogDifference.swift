@@ -3,6 +3,7 @@
 import SQLiteCatalog
 import SealedArchive
 import Storage
+import VaultEngine
 import VaultModel
 
 /// How a catalog and the blobs beside it differ about archives, by the names of blobs alone: one walk over the listing, constant memory.
@@ -18,20 +19,31 @@ struct CatalogDifference: Sendable, Hashable {
 
     /// What the blobs say of one archive; its blobs lie beside each other in a listing.
     private struct Seen {
+        let account: AccountID
+        let vault: VaultUID
         let uid: ArchiveUID
-        var hasManifest = false
+        /// Of the newest manifest.
+        var generation: UInt64?
         var hasDeletion = false
     }
 
-    static func measure(_ catalog: SQLiteCatalog, _ blobs: any BlobStore) async throws -> CatalogDifference {
+    /// - Parameter visit: gets every archive that is not deleted by its blobs, and whether the catalog lists it.
+    static func measure(
+        _ catalog: SQLiteCatalog, _ blobs: any BlobStore, visit: (ArchiveReference, Bool) -> Void = { _, _ in }
+    ) async throws -> CatalogDifference {
         var difference = CatalogDifference()
         var found: UInt64 = 0
         var seen: Seen?
         func close() async throws {
             guard let archive = seen else { return }
             seen = nil
-            guard archive.hasManifest || archive.hasDeletion else { return }
+            guard archive.generation != nil || archive.hasDeletion else { return }
             let row = try await catalog.archive(archive.uid)
+            if let generation = archive.generation, !archive.hasDeletion {
+                visit(
+                    ArchiveReference(account: archive.account, vault: archive.vault, archive: archive.uid, generation: generation),
+                    row?.state == .stored)
+            }
             switch (row?.state, archive.hasDeletion) {
             case (.stored, true):
                 found += 1
@@ -46,18 +58,18 @@ struct CatalogDifference: Sendable, Hashable {
         while true {
             let page = try await blobs.list(prefix: BlobName.vaultsPrefix, after: after, limit: 1000)
             for entry in page {
-                let (bytes, isDeletion): ([UInt8], Bool)
+                let (digits, vault, bytes, generation): (String, [UInt8], [UInt8], UInt64?)
                 switch BlobName(entry.id.name) {
-                case .manifest(_, _, let archive, _): (bytes, isDeletion) = (archive, false)
-                case .deletion(_, _, let archive, _): (bytes, isDeletion) = (archive, true)
+                case .manifest(let account, let uid, let archive, let number): (digits, vault, bytes, generation) = (account, uid, archive, number)
+                case .deletion(let account, let uid, let archive, _): (digits, vault, bytes, generation) = (account, uid, archive, nil)
                 default: continue
                 }
-                guard let uid = ArchiveUID(bytes: bytes) else { continue }
+                guard let account = AccountID(digits), let vaultUID = VaultUID(bytes: vault), let uid = ArchiveUID(bytes: bytes) else { continue }
                 if seen?.uid != uid {
                     try await close()
-                    seen = Seen(uid: uid)
+                    seen = Seen(account: account, vault: vaultUID, uid: uid)
                 }
-                if isDeletion { seen?.hasDeletion = true } else { seen?.hasManifest = true }
+                if let generation { seen?.generation = max(seen?.generation ?? 0, generation) } else { seen?.hasDeletion = true }
             }
             guard page.count == 1000 else { break }
             after = page.last?.id
