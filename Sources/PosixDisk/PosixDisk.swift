@@ -183,6 +183,12 @@ public final class PosixDisk: Disk {
         }
     }
 
+    public func link(_ path: String, to newPath: String) async throws(StorageError) {
+        try await pool.run { () throws(StorageError) in
+            guard unsafe Glibc.link(path, newPath) == 0 else { throw DiskFailure("link", newPath).error }
+        }
+    }
+
     public func remove(_ path: String) async throws(StorageError) {
         try await pool.run { () throws(StorageError) in
             guard unsafe unlink(path) != 0 else { return }

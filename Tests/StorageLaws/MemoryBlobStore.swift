@@ -32,6 +32,7 @@ public final class MemoryBlobStore: BlobStore {
         var blobs: [BlobID: [UInt8]] = [:]
         var usedBytes: UInt64 = 0
         /// Askings left until a cold blob can be read; absent: not asked for.
+        var asides: [(id: BlobID, bytes: [UInt8])] = []
         var thawing: [BlobID: Int] = [:]
         var failures: [Operation: [StorageError.Code]] = [:]
 
@@ -148,6 +149,17 @@ public final class MemoryBlobStore: BlobStore {
                 state.thawing[id] = max(0, left - 1)
             }
             return allReady ? .ready : .pending(recallDelay.wait)
+        }
+    }
+
+    /// What was set aside, in order.
+    public var asides: [(id: BlobID, bytes: [UInt8])] { state.withLock { $0.asides } }
+
+    public func setAside(_ id: BlobID) async throws(StorageError) -> Bool {
+        try change { (state) throws(StorageError) in
+            guard let bytes = state.blobs.removeValue(forKey: id) else { return false }
+            state.asides.append((id, bytes))
+            return true
         }
     }
 
