@@ -107,6 +107,11 @@ struct AdminMembers {
         return VaultLocation(account: try account(), region: region, name: name)
     }
 
+    func optionalVault(_ name: String) throws(VaultError) -> VaultLocation? {
+        guard let value = object[name], !value.isNull else { return nil }
+        return try member(name).location()
+    }
+
     // MARK: policies
 
     func question() throws(VaultError) -> AccessQuestion {

@@ -34,6 +34,7 @@ extension AdminRequest {
         case .listMessages(let account, let state, let after):
             ["accountId": .string(account.digits), "after": .text(after?.hex), "state": .string(state.rawValue)]
         case .resendMessage(let message), .dropMessage(let message): ["messageId": .string(message.hex)]
+        case .scrub(let request): request.body
         case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock: [:]
         case .rotateVaultKey(let location): Self.vault(location)
         case .createBackup(let directory): ["directory": .string(directory)]

@@ -66,6 +66,10 @@ public enum AdminRequest: Sendable, Hashable {
     /// The operator vouches for the wall clock: deletions that wait for it go on.
     case confirmClock
 
+    // MARK: scrub
+
+    case scrub(ScrubRequest)
+
     public static let accountsPerPage = 1000
     public static let messagesPerPage = 1000
     static let pathPrefix = "/v1/"
@@ -113,6 +117,7 @@ public enum AdminRequest: Sendable, Hashable {
         case .setVaultCompression: "set-vault-compression"
         case .clockStatus: "clock-status"
         case .confirmClock: "confirm-clock"
+        case .scrub(let request): request.verb
         }
     }
 }
@@ -137,6 +142,8 @@ extension AdminRequest {
         case .resendMessage(let message), .dropMessage(let message): message.hex
         case .rotateVaultKey(let location), .setVaultCompression(let location, _): location.arn
         case .createBackup(let directory): directory
+        case .scrub(.damaged(let location, _)): location?.arn
+        case .scrub: nil
         case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock: nil
         }
     }

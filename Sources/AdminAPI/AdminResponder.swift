@@ -84,6 +84,7 @@ struct AdminResponder: Sendable {
             return ["compression": .text(compression), "vaultArn": .string(location.arn)]
         case .clockStatus: return .answer(try await operations.clockStatus())
         case .confirmClock: return .answer(try await operations.confirmClock())
+        case .scrub(let request): return try await answer(request)
         }
     }
 }

@@ -32,6 +32,11 @@ public enum ConfigurationKey: String, CaseIterable, Sendable {
     case bodyStallTimeout
     case shutdownGrace
     case spaceReserve
+    case scrubBytesPerSecond
+    case scrubCpuPercent
+    case scrubPeriodDays
+    case mirrorDir
+    case mirrorFailure
     case logLevel
 
     /// Prefix of all environment variables.
@@ -186,6 +191,22 @@ extension ConfigurationKey {
             (
                 "256MiB", "`0` to `1TiB`",
                 "Free disk space that uploads leave untouched, so that deletes and clean-up work on a full disk."
+            )
+        case .scrubBytesPerSecond:
+            (
+                "32MiB", "`0` to `64GiB`, per second",
+                "The most that verification in the background reads, and the most that older blobs are copied to a mirror with. 0: no limit."
+            )
+        case .scrubCpuPercent:
+            ("10", "`1` to `100`", "The most of one core that verification in the background takes. 100: no limit.")
+        case .scrubPeriodDays:
+            ("30", "`1` to `3650`", "A pass over everything that is stored begins so many days after the last one began.")
+        case .mirrorDir:
+            (nil, "a path", "A directory on another disk that keeps a second copy of every blob and key file. None when not set.")
+        case .mirrorFailure:
+            (
+                "continue", "`continue`, `refuse`",
+                "When the mirror fails or is away: `continue` with one copy and make it good later, or `refuse` what would be stored once only."
             )
         case .logLevel:
             (

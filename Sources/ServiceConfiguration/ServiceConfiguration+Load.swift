@@ -76,6 +76,11 @@ extension ServiceConfiguration {
             bodyStallTimeout: reading.duration(.bodyStallTimeout, in: second...hour),
             shutdownGrace: reading.duration(.shutdownGrace, in: second...hour),
             spaceReserveBytes: reading.size(.spaceReserve, in: 0...(1 << 40)),
+            scrubBytesPerSecond: reading.size(.scrubBytesPerSecond, in: 0...(64 << 30)),
+            scrubCpuPercent: reading.count(.scrubCpuPercent, in: 1...100),
+            scrubPeriodDays: reading.count(.scrubPeriodDays, in: 1...3650),
+            mirrorDir: reading.path(.mirrorDir, isRequired: false),
+            mirrorFailure: reading.choice(.mirrorFailure),
             logLevel: reading.choice(.logLevel),
             notices: [])
     }

@@ -53,5 +53,8 @@ public struct EngineConfiguration: Sendable {
     /// The monthly allowance behind the data retrieval policy `FreeTier`; a thirtieth of it may be retrieved in any 24 hours.
     public var freeTierMonthlyBytes: UInt64 = 10 << 30
 
+    /// Nil: nothing is verified in the background; only for tests, and for tools that open a directory for a moment.
+    public var scrub: ScrubConfiguration?
+
     public init() {}
 }

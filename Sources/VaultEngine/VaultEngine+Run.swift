@@ -32,6 +32,7 @@ extension VaultEngine {
             group.addTask { await JobRunner(engine: self, epoch: epoch).run() }
             group.addTask { await Reclaimer(engine: self).run() }
             group.addTask { await self.clockKeeper.run() }
+            if let scrub = self.configuration.scrub { group.addTask { await Scrubber(engine: self, limits: scrub).run() } }
             if let deliverer = MessageDeliverer(engine: self) { group.addTask { await deliverer.run() } }
         }
     }

@@ -53,6 +53,9 @@ public final class VaultEngine: Sendable {
     /// Vaults that could not be compared with their records at start.
     let missedVaults = Mutex<Set<VaultUID>>([])
     let openUploads = OpenUploads()
+    let scrubDesk = ScrubDesk()
+    /// The key files, per copy, the one that decides first; for the scrub.
+    let keyCopies: [any KeyFileStore]
     let denials = Counter(label: "coldvault.access.denied")
 
     /// - Parameters:
@@ -65,7 +68,8 @@ public final class VaultEngine: Sendable {
     public init(
         configuration: EngineConfiguration, catalog: any Catalog, cold: any BlobStore, reserve: (any BlobStore)? = nil,
         warm: any BlobStore, spaceReserve: (any SpaceReserve)? = nil, keyring: Keyring, compute: BlockingPool,
-        clock: any TimeSource, random: any RandomByteSource, transport: (any MessageTransport)? = nil, logger: Logger
+        clock: any TimeSource, random: any RandomByteSource, transport: (any MessageTransport)? = nil,
+        keyCopies: [any KeyFileStore] = [], logger: Logger
     ) {
         self.configuration = configuration
         self.catalog = catalog
@@ -78,6 +82,7 @@ public final class VaultEngine: Sendable {
         self.clock = clock
         self.random = random
         self.transport = transport
+        self.keyCopies = keyCopies
         self.logger = logger
         budget = MemoryBudget(capacityBytes: configuration.memoryBudgetBytes, maxWaiters: 4096)
         provisionedBudget = MemoryBudget(

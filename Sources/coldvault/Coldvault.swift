@@ -13,7 +13,7 @@ struct Coldvault: AsyncParsableCommand {
                 name: "Operator (through the running service's admin socket)",
                 subcommands: [
                     AccountCommand.self, UserCommand.self, AccessKeyCommand.self, PolicyCommand.self, SessionCommand.self,
-                    TopicCommand.self, KeyCommand.self, BackupCommand.self, VaultSettingsCommand.self, ClockCommand.self,
+                    TopicCommand.self, KeyCommand.self, BackupCommand.self, VaultSettingsCommand.self, ClockCommand.self, ScrubCommand.self,
                 ]),
             CommandGroup(
                 name: "Client (of any Glacier endpoint)",

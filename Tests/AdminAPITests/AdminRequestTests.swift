@@ -42,11 +42,13 @@ struct AdminRequestTests {
         .resendMessage(message), .dropMessage(message),
         .listKeys, .rotateMasterKey, .rotateVaultKey(vault), .createBackup(directory: "/backup"),
         .setVaultCompression(vault, "lz4"), .setVaultCompression(vault, nil), .clockStatus, .confirmClock,
+        .scrub(.start), .scrub(.pause), .scrub(.status), .scrub(.report), .scrub(.damaged(vault, after: ArchiveUID(hex: message.hex))),
+        .scrub(.damaged(nil, after: nil)), .scrub(.unnamed(after: "a/b")), .scrub(.unnamed(after: nil)),
     ]
 
     @Test func theListHoldsEveryVerb() {
         // A new case of the enumeration belongs into `all`; the compiler cannot say so, the count can.
-        #expect(Set(Self.all.map(\.verb)).count == 30)
+        #expect(Set(Self.all.map(\.verb)).count == 36)
     }
 
     @Test(arguments: all)

@@ -47,6 +47,7 @@ struct DocumentTests {
             filePath: nil)
         var expected = defaults
         expected.adminSocket = configuration.adminSocket
+        expected.mirrorDir = configuration.mirrorDir
         #expect(configuration == expected)
     }
 }

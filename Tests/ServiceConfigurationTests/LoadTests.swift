@@ -40,6 +40,7 @@ struct LoadTests {
             maxRequestsPerAccount: 256, requestRatePerAccount: 0, jobs: 4, minimumBodyRate: 1024,
             bodyRateGrace: .seconds(20),
             bodyStallTimeout: .seconds(30), shutdownGrace: .seconds(15), spaceReserveBytes: 268_435_456,
+            scrubBytesPerSecond: 33_554_432, scrubCpuPercent: 10, scrubPeriodDays: 30, mirrorDir: nil, mirrorFailure: .proceed,
             logLevel: .info,
             notices: [])
         #expect(configuration == expected)
@@ -103,6 +104,11 @@ struct LoadTests {
             spaceReserve: 1024
             retrievalQuotaMode: queue
             freeTierMonthlyBytes: 5GiB
+            scrubBytesPerSecond: 0
+            scrubCpuPercent: 100
+            scrubPeriodDays: 7
+            mirrorDir: /mirror
+            mirrorFailure: refuse
             logLevel: trace
             """, to: name)
         let configuration = try ServiceConfiguration.load(flags: [:], environment: [:], filePath: file)
@@ -115,7 +121,8 @@ struct LoadTests {
             outputMode: .staged, memoryBudgetBytes: 50_331_648, maxConnections: 7,
             maxConnectionsPerAddress: 0, maxRequestsPerAccount: 3, requestRatePerAccount: 100, jobs: 64, minimumBodyRate: 0,
             bodyRateGrace: .seconds(5), bodyStallTimeout: .seconds(6), shutdownGrace: .seconds(60),
-            spaceReserveBytes: 1024,
+            spaceReserveBytes: 1024, scrubBytesPerSecond: 0, scrubCpuPercent: 100, scrubPeriodDays: 7, mirrorDir: "/mirror",
+            mirrorFailure: .refuse,
             logLevel: .trace, notices: [])
         #expect(configuration == expected)
     }

@@ -44,7 +44,7 @@ public final class Keyring: Sendable {
     let signing: SigningKeys
     let audit: AuditKeys
     private let files: any KeyFileStore
-    private let custodies: [any KeyCustody]
+    let custodies: [any KeyCustody]
     private let random: any RandomByteSource
     private let state: Mutex<State>
 

@@ -20,19 +20,24 @@ struct Reclaimer: Sendable {
 
     func run() async {
         while !Task.isCancelled {
-            await engine.spaceReserve?.restore()
-            for step in [expireJobs, abortIdleUploads, purgeArchives, removeDoomed, forgetClosedUploads] {
-                do {
-                    var rounds = 0
-                    while try await engine.freeingRoom(step), rounds < Self.maxRounds, !Task.isCancelled { rounds += 1 }
-                } catch is CancellationError {
-                    return
-                } catch {
-                    engine.logger.warning("a clean-up step failed and will be repeated", metadata: ["error": "\(error)"])
-                }
-            }
+            await round()
             // Cancelled while asleep: the loop's condition sees it.
             try? await engine.clock.sleep(for: engine.configuration.maintenanceInterval)
+        }
+    }
+
+    /// Every step, each until it has nothing more to do or as often as is good in one go.
+    func round() async {
+        await engine.spaceReserve?.restore()
+        for step in [expireJobs, abortIdleUploads, purgeArchives, removeDoomed, forgetClosedUploads] {
+            do {
+                var rounds = 0
+                while try await engine.freeingRoom(step), rounds < Self.maxRounds, !Task.isCancelled { rounds += 1 }
+            } catch is CancellationError {
+                return
+            } catch {
+                engine.logger.warning("a clean-up step failed and will be repeated", metadata: ["error": "\(error)"])
+            }
         }
     }
 

@@ -63,6 +63,16 @@ struct ServeFlags: ParsableArguments {
     var shutdownGrace: String?
     @Option(help: "Free space that writes leave alone, such as 256MiB.")
     var spaceReserve: String?
+    @Option(help: "The most that verification in the background reads in a second, such as 32MiB; 0: no limit.")
+    var scrubBytesPerSecond: String?
+    @Option(help: "The most of one core that verification in the background takes: 1 to 100.")
+    var scrubCpuPercent: String?
+    @Option(help: "Days from the begin of one verification of everything to the next.")
+    var scrubPeriodDays: String?
+    @Option(help: "A directory on another disk for a second copy of everything.", completion: .directory)
+    var mirrorDir: String?
+    @Option(help: "continue or refuse: what happens to writes while the mirror fails.")
+    var mirrorFailure: String?
     @Option(help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 
@@ -79,7 +89,8 @@ struct ServeFlags: ParsableArguments {
             (.maxConnectionsPerAddress, maxConnectionsPerAddress), (.maxRequestsPerAccount, maxRequestsPerAccount),
             (.requestRatePerAccount, requestRatePerAccount), (.jobs, jobs), (.minimumBodyRate, minimumBodyRate),
             (.bodyRateGrace, bodyRateGrace), (.bodyStallTimeout, bodyStallTimeout), (.shutdownGrace, shutdownGrace),
-            (.spaceReserve, spaceReserve), (.logLevel, logLevel),
+            (.spaceReserve, spaceReserve), (.scrubBytesPerSecond, scrubBytesPerSecond), (.scrubCpuPercent, scrubCpuPercent),
+            (.scrubPeriodDays, scrubPeriodDays), (.mirrorDir, mirrorDir), (.mirrorFailure, mirrorFailure), (.logLevel, logLevel),
         ]
         return Dictionary(uniqueKeysWithValues: all.compactMap { key, value in value.map { (key.name, $0) } })
     }

@@ -40,6 +40,7 @@ struct ServiceStatus: Sendable {
         } catch {
             checks.append(HealthReport.Check(name: "clock", isHealthy: false, detail: "\(error)"))
         }
+        checks += await scrubChecks()
         return HealthReport(version: ServiceVersion.text, checks: checks)
     }
 
@@ -56,6 +57,7 @@ struct ServiceStatus: Sendable {
             Gauge(label: "coldvault.waiting.messages").record(totals.waitingMessages)
             Gauge(label: "coldvault.dead.messages").record(totals.deadMessages)
         }
+        await refreshScrubGauges()
         if let clock = try? await engine.clockStatus() { Gauge(label: "coldvault.clock.trusted").record(clock.isTrusted ? 1 : 0) }
         if let free = try? await engine.availableBytes() { Gauge(label: "coldvault.available.bytes").record(free) }
     }
@@ -78,6 +80,15 @@ enum ServiceMetrics {
         MetricDescription(name: "coldvault.dead.messages.dropped", help: "Dead letters dropped because their account had too many."),
         MetricDescription(name: "coldvault.available.bytes", help: "Room for archives, the reserve not counted."),
         MetricDescription(name: "coldvault.clock.trusted", help: "0 while deletions in locked vaults wait for a confirmation of the clock."),
+        MetricDescription(name: "coldvault.scrub.bytes", help: "Bytes of archives that were verified."),
+        MetricDescription(name: "coldvault.scrub.archives", help: "Verifications of archives that came to an end."),
+        MetricDescription(name: "coldvault.scrub.failures", help: "Things found damaged on every copy, or that could not be repaired."),
+        MetricDescription(name: "coldvault.scrub.repairs", help: "Copies that were made good from another."),
+        MetricDescription(
+            name: "coldvault.scrub.oldest.unverified.seconds", help: "Age of the oldest byte that was not verified since."),
+        MetricDescription(name: "coldvault.damaged.archives", help: "Archives that did not verify; counted up to a thousand."),
+        MetricDescription(name: "coldvault.mirror.usable", help: "0 while the mirror is away."),
+        MetricDescription(name: "coldvault.mirror.owed", help: "Writes and deletions that the mirror has missed."),
         MetricDescription(name: "coldvault.access.denied", help: "Requests that policies denied."),
         MetricDescription(name: "coldvault.log.dropped.lines", help: "Log lines lost because standard error did not keep up."),
         MetricDescription(name: "coldvault.requests.throttled", help: "Requests beyond their account's limits."),
