@@ -97,6 +97,8 @@ import VaultModel
     private struct Truth {
         var blobs: [BlobID: [UInt8]] = [:]
         var live: Set<BlobID> = []
+        /// The vault's record in force; an engine over an older catalog takes it up and replaces it by a newer one.
+        var vaultRecord: BlobID?
         /// Copies of the catalog from earlier moments, and the last.
         var catalogs: [String] = []
     }
@@ -131,6 +133,8 @@ import VaultModel
                 for id in truth.live where left[id] != truth.blobs[id] {
                     Issue.record("seed \(seed): the live blob \(id) is gone")
                 }
+                let record = try #require(truth.vaultRecord)
+                #expect(store.ids(containing: "records/vault-").contains { $0 >= record }, "seed \(seed): no record of the vault")
                 kept += truth.live.count
                 await catalog.close()
                 for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
@@ -186,7 +190,7 @@ import VaultModel
             for part in manifest.parts { truth.live.insert(try #require(BlobID(part.blob))) }
             truth.live.formUnion(
                 vault.cold.memory.ids(containing: "\(row.uid.hex).manifest-").filter { $0.name.hasSuffix("\(row.generation)") })
-            truth.live.formUnion(vault.cold.memory.ids(containing: "records/vault-").filter { $0.name.hasSuffix("\(home.generation)") })
+            truth.vaultRecord = vault.cold.memory.ids(containing: "records/vault-").first { $0.name.hasSuffix("\(home.generation)") }
         }
         return truth
     }

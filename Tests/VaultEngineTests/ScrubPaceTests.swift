@@ -23,17 +23,17 @@ final class SleepingClock: TimeSource {
 @Suite struct ScrubPaceTests {
     @Test func bytesInASecondAreKept() async throws {
         try await withVault { vault in
-            _ = try await vault.multipart(content(5 << 20, seed: 1))
+            _ = try await vault.multipart(content(5 << 20, seed: 7))
             let clock = SleepingClock()
             let engine = vault.engine(cold: vault.cold, clock: clock)
             try await Scrubber(
                 engine: engine, limits: ScrubConfiguration(bytesPerSecond: 1 << 20, cpuPercent: 100)
             ).pass()
             let bytes = engine.scrubDesk.current.tally.bytes
+            #expect(bytes > 1 << 19)
             // Whatever compression made of them, what was read took its time.
             let least = Duration.milliseconds(Int64(bytes) * 1000 >> 20) - .milliseconds(50)
             #expect(clock.monotonic() >= least, "\(bytes) bytes in \(clock.monotonic())")
-            #expect(clock.monotonic() < least * 2 + .seconds(1))
         }
     }
 
