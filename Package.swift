@@ -217,8 +217,8 @@ let package = Package(
         .testTarget(
             name: "AdminAPITests",
             dependencies: [
-                "AdminAPI", "AccessPolicy", "CanonicalJSON", "Messaging", "Observability", "VaultEngine", "VaultModel", nio, nioPosix,
-                logging, metrics, lifecycle,
+                "AdminAPI", "AccessPolicy", "CanonicalJSON", "Messaging", "Observability", "Storage", "VaultEngine", "VaultModel", nio,
+                nioPosix, logging, metrics, lifecycle,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ], swiftSettings: house),

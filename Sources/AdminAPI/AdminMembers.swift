@@ -20,6 +20,12 @@ struct AdminMembers {
         return text
     }
 
+    /// Nil when it is absent or null.
+    func optional(_ name: String) -> JSONValue? {
+        guard let value = object[name], !value.isNull else { return nil }
+        return value
+    }
+
     func text(_ name: String) throws(VaultError) -> String {
         guard let text = try optionalText(name) else { throw VaultError(.missingParameter, "\(name) is missing.") }
         return text

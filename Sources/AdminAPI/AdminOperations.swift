@@ -7,7 +7,7 @@ import VaultModel
 
 /// What the operator's socket needs of the engine; laws and durability are those of ``VaultEngine``. The second
 /// conformance is the tests' double.
-protocol AdminOperations: Sendable {
+protocol AdminOperations: KeyOperations, Sendable {
     func createAccount(_ id: AccountID?) async throws(VaultError) -> NewAccessKey
     func listAccounts(after: AccountID?, limit: Int) async throws(VaultError) -> [AccountDescription]
     func setAccount(_ id: AccountID, active: Bool) async throws(VaultError)

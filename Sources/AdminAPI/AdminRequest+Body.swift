@@ -36,6 +36,7 @@ extension AdminRequest {
         case .resendMessage(let message), .dropMessage(let message): ["messageId": .string(message.hex)]
         case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock: [:]
         case .rotateVaultKey(let location): Self.vault(location)
+        case .key(let request): request.body
         case .createBackup(let directory): ["directory": .string(directory)]
         case .setVaultCompression(let location, let compression):
             Self.vault(location, ["compression": .text(compression)])

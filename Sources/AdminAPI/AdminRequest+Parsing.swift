@@ -16,6 +16,8 @@ extension AdminRequest {
             self = request
         } else if let request = try Self.maintenance(verb, members) {
             self = request
+        } else if let request = try KeyRequest(verb: verb, members) {
+            self = .key(request)
         } else {
             throw VaultError(.notFound, "There is no such administrative request: \(verb.prefix(64))")
         }

@@ -58,6 +58,7 @@ public enum AdminRequest: Sendable, Hashable {
     case listKeys
     case rotateMasterKey
     case rotateVaultKey(VaultLocation)
+    case key(KeyRequest)
     /// Into an existing directory of the service's machine, named by its absolute path.
     case createBackup(directory: String)
     /// `lz4`, `none`, or nil for the service's default.
@@ -109,6 +110,7 @@ public enum AdminRequest: Sendable, Hashable {
         case .listKeys: "list-keys"
         case .rotateMasterKey: "rotate-master-key"
         case .rotateVaultKey: "rotate-vault-key"
+        case .key(let request): request.verb
         case .createBackup: "create-backup"
         case .setVaultCompression: "set-vault-compression"
         case .clockStatus: "clock-status"
@@ -136,6 +138,7 @@ extension AdminRequest {
         case .createTopic(let topic, _), .deleteTopic(let topic), .testTopic(let topic): topic.text
         case .resendMessage(let message), .dropMessage(let message): message.hex
         case .rotateVaultKey(let location), .setVaultCompression(let location, _): location.arn
+        case .key(let request): request.subject
         case .createBackup(let directory): directory
         case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock: nil
         }

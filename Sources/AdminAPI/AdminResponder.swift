@@ -77,6 +77,7 @@ struct AdminResponder: Sendable {
 
         case .listKeys: return .answer(try await operations.listKeys())
         case .rotateMasterKey: return .answer(try await operations.rotateMasterKey())
+        case .key(let request): return try await answer(request)
         case .rotateVaultKey(let location): return .answer(try await operations.rotateVaultKey(location))
         case .createBackup(let directory): return .answer(try await operations.createBackup(in: directory))
         case .setVaultCompression(let location, let compression):

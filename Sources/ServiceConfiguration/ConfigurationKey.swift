@@ -18,6 +18,8 @@ public enum ConfigurationKey: String, CaseIterable, Sendable {
     case freeTierMonthlyBytes
     case outputRetention
     case deletionGrace
+    case masterKeyRotation
+    case keyDestructionWait
     case uploadExpiry
     case compression
     case outputMode
@@ -132,6 +134,16 @@ extension ConfigurationKey {
             ("24h", "`1s` to `365d`", "How long a finished job's output stays downloadable.")
         case .deletionGrace:
             ("24h", "`0` to `365d`", "How long a deleted archive's bytes are kept before they are removed.")
+        case .masterKeyRotation:
+            (
+                "90d", "`0` to `3650d`",
+                "The master key is rotated by itself when its newest version is older. 0: only by `coldvault key rotate`."
+            )
+        case .keyDestructionWait:
+            (
+                "7d", "`0` to `365d`",
+                "How long `coldvault key destroy` waits, and can be taken back, unless it is told otherwise."
+            )
         case .uploadExpiry:
             ("7d", "`1s` to `365d`", "How long a multipart upload may rest before it is aborted.")
         case .compression:

@@ -39,6 +39,7 @@ extension ServiceConfiguration {
     /// Each key on its own. A key with a problem gets its default here, so that the others are looked at too.
     private static func read(_ reading: inout ConfigurationReading) -> ServiceConfiguration {
         let year = Duration.seconds(365 * 86_400)
+        let decade = Duration.seconds(3650 * 86_400)
         let second = Duration.seconds(1)
         let hour = Duration.seconds(3600)
         let dataDir = reading.path(.dataDir, isRequired: true)
@@ -62,6 +63,8 @@ extension ServiceConfiguration {
             freeTierMonthlyBytes: reading.size(.freeTierMonthlyBytes, in: (1 << 20)...(1 << 50)),
             outputRetention: reading.duration(.outputRetention, in: second...year),
             deletionGrace: reading.duration(.deletionGrace, in: .zero...year),
+            masterKeyRotation: reading.duration(.masterKeyRotation, in: .zero...decade),
+            keyDestructionWait: reading.duration(.keyDestructionWait, in: .zero...year),
             uploadExpiry: reading.duration(.uploadExpiry, in: second...year),
             compression: reading.choice(.compression),
             outputMode: reading.choice(.outputMode),

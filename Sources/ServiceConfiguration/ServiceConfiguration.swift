@@ -30,6 +30,9 @@ public struct ServiceConfiguration: Sendable, Equatable {
     public var outputRetention: Duration
     /// May be zero.
     public var deletionGrace: Duration
+    /// Zero: only on demand.
+    public var masterKeyRotation: Duration
+    public var keyDestructionWait: Duration
     public var uploadExpiry: Duration
     public var compression: Compression
     public var outputMode: OutputMode

@@ -42,6 +42,13 @@ public struct EngineConfiguration: Sendable {
     public var lease: Duration = .seconds(60)
     /// How often the reclaimer looks for expired jobs, purgeable archives and doomed blobs.
     public var maintenanceInterval: Duration = .seconds(10)
+    /// The master key is rotated when its newest version is older; zero: only when asked to.
+    public var masterKeyRotation: Duration = .zero
+    /// How long a requested destruction of a key version waits, and can be taken back, unless the request says otherwise.
+    public var keyDestructionWait: Duration = .seconds(7 * 24 * 3600)
+    /// How long manifests and upload records that a re-wrap has replaced are kept. Readers that are on their way when one goes follow to the
+    /// newer one, which costs them a listing.
+    public var replacedGrace: Duration = .seconds(10)
     /// A job is tried so often when the failure may be transient.
     public var maxJobAttempts: UInt32 = 5
 

@@ -15,6 +15,7 @@ extension VaultEngine {
             _ = try await freeingRoom { try await clockKeeper.reading() }
             try await adoptNewerRecords()
             try await adoptNewerAccounts()
+            try await testKeys()
         }
         isPrepared.store(true, ordering: .releasing)
     }
@@ -32,6 +33,7 @@ extension VaultEngine {
             group.addTask { await JobRunner(engine: self, epoch: epoch).run() }
             group.addTask { await Reclaimer(engine: self).run() }
             group.addTask { await self.clockKeeper.run() }
+            group.addTask { await KeyMaintenance(engine: self).run() }
             if let deliverer = MessageDeliverer(engine: self) { group.addTask { await deliverer.run() } }
         }
     }

@@ -41,6 +41,7 @@ public final class VaultEngine: Sendable {
     let transport: (any MessageTransport)?
     let wake = WakeUp()
     let deliveries = DeliveryDesk()
+    let keyDesk = KeyDesk()
     let scratch = ScratchPool()
     let scheduler: JobScheduler
     let identityPolicyCache = IdentityPolicyCache()

@@ -40,13 +40,17 @@ struct AdminRequestTests {
         .createTopic(topic, .command(arguments: ["/bin/notify", "", "-x"])), .listTopics(account), .deleteTopic(topic),
         .testTopic(topic), .listMessages(account, .dead, after: nil), .listMessages(account, .waiting, after: message),
         .resendMessage(message), .dropMessage(message),
-        .listKeys, .rotateMasterKey, .rotateVaultKey(vault), .createBackup(directory: "/backup"),
+        .listKeys, .rotateMasterKey, .rotateVaultKey(vault), .key(.rewrap(nil, perSecond: 0)),
+        .key(.rewrap(vault, perSecond: 500)), .key(.rewrapStatus), .key(.listDestructions),
+        .key(.destroy(.master(version: 2), waitSeconds: nil)),
+        .key(.destroy(.vault(vault, version: 7), waitSeconds: 0)), .key(.cancelDestruction(.master(version: 2))),
+        .key(.cancelDestruction(.vault(vault, version: 7))), .key(.purgeArchive(vault, archiveID: "A-_1")), .createBackup(directory: "/backup"),
         .setVaultCompression(vault, "lz4"), .setVaultCompression(vault, nil), .clockStatus, .confirmClock,
     ]
 
     @Test func theListHoldsEveryVerb() {
         // A new case of the enumeration belongs into `all`; the compiler cannot say so, the count can.
-        #expect(Set(Self.all.map(\.verb)).count == 30)
+        #expect(Set(Self.all.map(\.verb)).count == 36)
     }
 
     @Test(arguments: all)

@@ -26,37 +26,7 @@ struct ArchiveReader: Sendable {
     /// Opens and verifies the manifest that the catalog names. Cold stores need no recall for it only if their manifests are warm; the caller
     /// recalls first otherwise.
     static func open(_ archive: ArchiveRow, in vault: VaultRow, engine: VaultEngine) async throws -> ArchiveReader {
-        let account = vault.location.account.digits
-        let name = BlobName.manifest(
-            account: account, vaultUID: vault.uid.bytes, archiveUID: archive.uid.bytes, generation: archive.generation)
-        let id = try blobID(name.text)
-        guard let bytes = try await engine.cold.size(of: id) else {
-            throw StorageError(.integrity, "The manifest \(id) is missing from the blob store.")
-        }
-        guard bytes <= UInt64(SealedBlob.maxBlobBytes) else { throw FormatError.limitExceeded("a manifest of \(bytes) bytes") }
-        var blob: [UInt8] = []
-        blob.reserveCapacity(Int(bytes))
-        while UInt64(blob.count) < bytes {
-            let end = min(bytes, UInt64(blob.count) + UInt64(engine.cold.maxReadBytes))
-            blob += try await engine.cold.read(id, range: UInt64(blob.count)..<end).readableBytesView
-        }
-        let vaultKey = try engine.keyring.key(of: vault, version: archive.keyVersion)
-        let sealed = blob
-        let manifest = try await engine.compute.run {
-            let expectation = BlobExpectation(
-                .manifest, uid: archive.uid.bytes, index: archive.keyVersion, number: archive.generation)
-            return try Manifest(
-                decoding: SealedBlob.open(
-                    sealed, expecting: expectation, account: account, vaultUID: vault.uid.bytes, key: vaultKey
-                ).plaintext)
-        }
-        guard let wrap = manifest.keys.first(where: { $0.kind == WrappedKey.serviceKind && $0.version == archive.keyVersion }) else {
-            throw FormatError.malformed("manifest without a service wrap of key version \(archive.keyVersion)")
-        }
-        let dataKey = try KeyWrap.unwrap(wrap.wrapped, under: vaultKey, context: ArchiveBirth.wrapContext(vault, archive.uid))
-        guard manifest.archiveUID == archive.uid.bytes, manifest.size == archive.size,
-            TreeHash.combine(manifest.parts.map(\.treeHash)) == manifest.treeHash
-        else { throw FormatError.malformed("manifest: it does not describe the archive of the catalog") }
+        let (manifest, dataKey) = try await readManifest(of: archive, in: vault, engine: engine, mayFollow: true)
         return try ArchiveReader(engine: engine, vault: vault, manifest: manifest, dataKey: dataKey)
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Cryptography
 import Logging
 import Storage
 public import VaultModel
@@ -12,12 +13,22 @@ extension VaultEngine {
     public func listKeys() async throws(VaultError) -> KeyListing {
         try await vaultErrors("listing keys") {
             let references = try await catalog.keyReferences()
+            let ends = try await keyEnds()
             let current = keyring.currentMaster.version
-            let master = keyring.masterKeys.map { key in
+            var master = keyring.masterKeys.map { key in
                 MasterKeyDescription(
                     version: key.version, created: key.created, isCurrent: key.version == current,
-                    references: references.master[key.version] ?? 0, slots: key.slots)
+                    references: references.master[key.version] ?? 0, slots: key.slots,
+                    state: key.version == current ? .current : ends[.master(version: key.version)] ?? .retired)
             }
+            // Of a destroyed version nothing is left but the evidence.
+            for case (.master(let version), .destroyed) in ends where !master.contains(where: { $0.version == version }) {
+                master.append(
+                    MasterKeyDescription(
+                        version: version, created: Timestamp(milliseconds: 0), isCurrent: false, references: 0, slots: [],
+                        state: .destroyed))
+            }
+            master.sort { $0.version < $1.version }
             var vaults: [VaultKeyDescription] = []
             try await forEachVault { vault in
                 guard vault.state != .deleted else { return }
@@ -26,10 +37,36 @@ extension VaultEngine {
                         VaultKeyDescription(
                             vault: vault.uid, location: vault.location, version: key.version, created: key.created,
                             isCurrent: key.version == vault.keys.last?.version, masterVersion: key.masterVersion,
-                            references: references.vaults[vault.uid]?[key.version] ?? 0))
+                            references: references.vaults[vault.uid]?[key.version] ?? 0,
+                            state: key.version == vault.keys.last?.version
+                                ? .current : ends[.vault(vault.uid, version: key.version)] ?? .retired))
                 }
             }
-            return KeyListing(master: master, vaults: vaults)
+            let signing = keyring.signing.pairs
+            let audit = keyring.audit.keys
+            return KeyListing(
+                master: master, vaults: vaults,
+                signing: signing.map { pair in
+                    ServiceKeyDescription(
+                        version: pair.seed.version, created: pair.seed.created,
+                        isCurrent: pair.seed.version == signing.last?.seed.version, publicKey: Hex.encode(pair.publicKey))
+                },
+                audit: audit.map { key in
+                    ServiceKeyDescription(
+                        version: key.version, created: key.created, isCurrent: key.version == audit.last?.version, publicKey: nil)
+                })
+        }
+    }
+
+    /// Versions whose destruction was asked for or done.
+    private func keyEnds() async throws -> [KeyVersionName: KeyState] {
+        var ends: [KeyVersionName: KeyState] = [:]
+        var after: KeyVersionName?
+        while true {
+            let page = try await catalog.keyDestructions(after: after, limit: 500)
+            for row in page where row.due != nil { ends[row.key] = row.finished == nil ? .destroying : .destroyed }
+            guard page.count == 500, let last = page.last else { return ends }
+            after = last.key
         }
     }
 

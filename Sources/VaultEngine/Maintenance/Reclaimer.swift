@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Logging
-import SealedArchive
 import Storage
 import Synchronization
 import VaultModel
@@ -67,33 +66,11 @@ struct Reclaimer: Sendable {
         let archives = try await engine.catalog.purgeableArchives(at: engine.clock.now(), limit: Self.batch)
         let done = try await each(of: archives) { archive in
             guard let vault = try await engine.catalog.vault(archive.vault) else { return }
-            let prefix = BlobName.archivePrefix(
-                account: vault.location.account.digits, vaultUID: vault.uid.bytes, archiveUID: archive.uid.bytes)
-            var after: BlobID?
-            while true {
-                let page = try await engine.cold.list(prefix: prefix, after: after, limit: 1000)
-                for blob in page where Self.isContent(blob.id) { try await engine.cold.delete(blob.id) }
-                guard page.count == 1000 else { break }
-                after = page.last?.id
-            }
-            // The records of the upload that it came from hold its wrapped data key as well.
-            let records = BlobName.uploadPrefix(
-                account: vault.location.account.digits, vaultUID: vault.uid.bytes, archiveUID: archive.uid.bytes)
-            for blob in try await engine.cold.list(prefix: records, after: nil, limit: 1000) {
-                if case .upload = BlobName(blob.id.name) { try await engine.cold.delete(blob.id) }
-            }
+            _ = try await ArchivePurge(engine: engine).purge(archive, in: vault, isNoted: false)
             try await engine.catalog.removeArchive(archive.uid, audit: .none)
             engine.logger.info("a deleted archive was purged", metadata: ["archive": "\(archive.id)"])
         }
         return done.count >= Self.batch
-    }
-
-    /// Parts and manifests go; the deletion record stays, so that a rebuild from an old copy of the blobs still knows.
-    private static func isContent(_ id: BlobID) -> Bool {
-        switch BlobName(id.name) {
-        case .part, .manifest: true
-        default: false
-        }
     }
 
     private func removeDoomed() async throws -> Bool {

@@ -156,7 +156,7 @@ extension VaultEngine {
     }
 
     /// A manifest of 10,000 parts and what it is made of.
-    private static let completionBytes = 32 << 20
+    static let completionBytes = 32 << 20
 
     private func completedBefore(
         _ upload: UploadRow, vault: VaultRow, size: UInt64, treeHash: SHA256Digest

@@ -77,7 +77,7 @@ struct InitCommand: AsyncParsableCommand {
         try await directory.disk.createDirectory(dataDir)
         let lock = try await DirectoryLock.acquire(directory: dataDir, on: pool)
         let random = SystemRandomBytes()
-        let root = try await rootKey(directory.rootKeyFile(rootKeyFile), random: random)
+        let root = try await Self.rootKey(directory.rootKeyFile(rootKeyFile), random: random)
         try await directory.disk.createDirectory(directory.keysPath)
         let recoveryKey = SecretKey(random: random)
         try await Keyring.create(
@@ -98,7 +98,7 @@ struct InitCommand: AsyncParsableCommand {
         return Result(key: key, recoveryKey: recoveryText, signingPublicKey: publicKey)
     }
 
-    private func rootKey(_ file: RootKeyFile, random: SystemRandomBytes) async throws -> SecretKey {
+    static func rootKey(_ file: RootKeyFile, random: SystemRandomBytes) async throws -> SecretKey {
         do throws(StorageError) {
             return try await file.load().key
         } catch {

@@ -35,6 +35,10 @@ struct ServeFlags: ParsableArguments {
     var outputRetention: String?
     @Option(help: "How long the bytes of a deleted archive are kept.")
     var deletionGrace: String?
+    @Option(help: "Age at which the master key is rotated by itself; 0: never.")
+    var masterKeyRotation: String?
+    @Option(help: "How long the destruction of a key version waits.")
+    var keyDestructionWait: String?
     @Option(help: "How long an upload may stay idle.")
     var uploadExpiry: String?
     @Option(help: "lz4 or none.")
@@ -68,7 +72,8 @@ struct ServeFlags: ParsableArguments {
             (.tlsCertificate, tlsCertificate), (.tlsPrivateKey, tlsPrivateKey), (.allowPlainHTTP, allowPlainHTTP ? "true" : nil),
             (.regions, regions), (.retrievalDelay, retrievalDelay), (.retrievalQuotaMode, retrievalQuotaMode),
             (.freeTierMonthlyBytes, freeTierMonthlyBytes), (.outputRetention, outputRetention),
-            (.deletionGrace, deletionGrace), (.uploadExpiry, uploadExpiry), (.compression, compression), (.outputMode, outputMode),
+            (.deletionGrace, deletionGrace), (.masterKeyRotation, masterKeyRotation),
+            (.keyDestructionWait, keyDestructionWait), (.uploadExpiry, uploadExpiry), (.compression, compression), (.outputMode, outputMode),
             (.memoryBudget, memoryBudget), (.maxConnections, maxConnections), (.jobs, jobs), (.minimumBodyRate, minimumBodyRate),
             (.bodyRateGrace, bodyRateGrace), (.bodyStallTimeout, bodyStallTimeout), (.shutdownGrace, shutdownGrace),
             (.spaceReserve, spaceReserve), (.logLevel, logLevel),

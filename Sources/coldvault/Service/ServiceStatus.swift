@@ -78,6 +78,7 @@ enum ServiceMetrics {
         MetricDescription(name: "coldvault.dead.messages.dropped", help: "Dead letters dropped because their account had too many."),
         MetricDescription(name: "coldvault.available.bytes", help: "Room for archives, the reserve not counted."),
         MetricDescription(name: "coldvault.clock.trusted", help: "0 while deletions in locked vaults wait for a confirmation of the clock."),
+        MetricDescription(name: "coldvault.rewrapped.archives", help: "Archives moved to a newer version of their vault's key."),
         MetricDescription(name: "coldvault.access.denied", help: "Requests that policies denied."),
         MetricDescription(name: "coldvault.log.dropped.lines", help: "Log lines lost because standard error did not keep up."),
         MetricDescription(name: "coldvault.requests", help: "Requests answered, by operation and status."),

@@ -116,6 +116,8 @@ extension ServiceConfiguration {
         engine.freeTierMonthlyBytes = UInt64(freeTierMonthlyBytes)
         engine.outputRetention = outputRetention
         engine.deletionGrace = deletionGrace
+        engine.masterKeyRotation = masterKeyRotation
+        engine.keyDestructionWait = keyDestructionWait
         engine.uploadExpiry = uploadExpiry
         engine.concurrentJobs = jobs
         engine.memoryBudgetBytes = memoryBudgetBytes
