@@ -8,7 +8,8 @@ struct Coldvault: AsyncParsableCommand {
         commandName: "coldvault", abstract: "An archival vault service that speaks the Amazon Glacier vault API, and its tools.",
         version: ServiceVersion.text,
         groupedSubcommands: [
-            CommandGroup(name: "Service", subcommands: [InitCommand.self, ServeCommand.self, TortureCommand.self]),
+            CommandGroup(
+                name: "Service", subcommands: [InitCommand.self, ServeCommand.self, CatalogCommand.self, TortureCommand.self]),
             CommandGroup(
                 name: "Operator (through the running service's admin socket)",
                 subcommands: [

@@ -13,7 +13,8 @@ struct PartSource: Sendable {
     let blob: BlobID
     /// As the manifest or catalog says; the store's own idea is not asked.
     let blobBytes: UInt64
-    let length: UInt64
+    /// Nil where nobody has said it yet: then the footer does.
+    let length: UInt64?
     let treeHash: SHA256Digest?
     let expectation: BlobExpectation
     let sealHeader: SealHeader
@@ -26,6 +27,8 @@ struct PartSource: Sendable {
 /// Used by one task at a time.
 final class PartReader: Sendable {
     let source: PartSource
+    /// Bytes of the content.
+    let length: UInt64
     let entries: [FrameEntry]
     fileprivate let opener: PartOpener
     fileprivate let store: any BlobStore
@@ -54,8 +57,8 @@ final class PartReader: Sendable {
             scratch: scratch)
         let footerBytes = try await window.read(opener.footerReadRange)
         let footer = try await compute.run { try opener.readFooter(ciphertext: footerBytes.readableBytesSpan) }
-        guard footer.partLength == source.length else {
-            throw FormatError.malformed("part length: \(footer.partLength) where \(source.length) is expected")
+        if let expected = source.length, footer.partLength != expected {
+            throw FormatError.malformed("part length: \(footer.partLength) where \(expected) is expected")
         }
         var entries: [FrameEntry] = []
         entries.reserveCapacity(footer.frameCount)
@@ -69,13 +72,15 @@ final class PartReader: Sendable {
         if let expected = source.treeHash, TreeHash.combine(entries.map(\.digest)) != expected {
             throw FormatError.malformed("tree hash of a part's index")
         }
-        return PartReader(source: source, entries: entries, opener: opener, store: store, compute: compute)
+        return PartReader(
+            source: source, length: footer.partLength, entries: entries, opener: opener, store: store, compute: compute)
     }
 
     private init(
-        source: PartSource, entries: [FrameEntry], opener: PartOpener, store: any BlobStore, compute: BlockingPool
+        source: PartSource, length: UInt64, entries: [FrameEntry], opener: PartOpener, store: any BlobStore, compute: BlockingPool
     ) {
         self.source = source
+        self.length = length
         self.entries = entries
         self.opener = opener
         self.store = store

@@ -38,6 +38,7 @@ struct OpenedVault: Sendable {
             recoveryCustody: { RecoveryKeyCustody(recoveryKey: $0, random: random) })
         let spaceReserve = PreallocatedReserve(
             path: directory.reservePath, bytes: min(reserveBytes, Self.maxReserveFileBytes), margin: reserveBytes, pool: pool)
+        try await refuseWithoutCatalog(directory)
         let catalog = try await openCatalog(directory.catalogPath, spaceReserve)
         logger.notice("catalog opened", metadata: ["sqlite": "\(catalog.sqliteVersion)", "path": "\(directory.catalogPath)"])
         let cold = directory.coldStore(reserveBytes: reserveBytes)
@@ -51,6 +52,14 @@ struct OpenedVault: Sendable {
             spaceReserve: spaceReserve,
             keyring: keyring, compute: compute, clock: clock, random: random, transport: delivery, logger: logger)
         return OpenedVault(engine: engine, catalog: catalog, compute: compute, delivery: delivery, lock: lock)
+    }
+
+    /// A catalog that is lost must not be replaced by an empty one, which would say that nothing was ever stored.
+    private static func refuseWithoutCatalog(_ directory: DataDirectory) async throws {
+        guard try await directory.isInitialised(), try await directory.disk.size(of: directory.catalogPath) == nil else { return }
+        throw OperatorError(
+            "\(directory.catalogPath) is missing. Nothing that was stored is lost with it: make it again with "
+                + "`coldvault catalog rebuild --data-dir \(directory.path) --root-key-file FILE`, or restore a backup of it.")
     }
 
     /// Opening writes too; on a disk that others have filled the reserve makes room for it.
