@@ -26,6 +26,9 @@ final class World: @unchecked Sendable {
     let simulator: Simulator
     let clock: SimulatedClock
     let disk: SimulatedDisk
+    /// In place of ``disk``, with the path of the data there: for scenes on real files.
+    var otherDisk: (any Disk)?
+    var dataPath = "/data"
     /// The disk fills up.
     let hasLittleRoom: Bool
     let weather: WeatherMaker
