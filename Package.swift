@@ -76,6 +76,9 @@ let package = Package(
         .target(
             name: "PosixDisk", dependencies: ["Storage", "Execution", "Cryptography", "VaultModel", nio], swiftSettings: unsafeRoom),
         .target(name: "FileBlobStore", dependencies: ["Storage", "VaultModel", nio], swiftSettings: house),
+        .target(
+            name: "MirroredBlobStore", dependencies: ["CanonicalJSON", "Cryptography", "Execution", "Storage", "VaultModel", nio],
+            swiftSettings: house),
         .target(name: "FileKeyCustody", dependencies: ["Storage", "Cryptography", "VaultModel", nio], swiftSettings: house),
         .target(
             name: "SQLiteCatalog",
@@ -117,7 +120,7 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "AccessPolicy", "CanonicalJSON", "Messaging", "Observability", "VaultEngine", "VaultModel", nio, logging, metrics,
+                "AccessPolicy", "CanonicalJSON", "Messaging", "Observability", "Storage", "VaultEngine", "VaultModel", nio, logging, metrics,
                 lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -137,7 +140,7 @@ let package = Package(
             name: "coldvault",
             dependencies: [
                 "AdminAPI", "CanonicalJSON", "Cryptography", "Execution", "FileBlobStore", "FileKeyCustody", "GlacierAPI",
-                "AccessPolicy", "MessageDelivery", "Messaging", "Observability", "PosixDisk", "SQLiteCatalog", "SealedArchive",
+                "AccessPolicy", "MessageDelivery", "Messaging", "MirroredBlobStore", "Observability", "PosixDisk", "SQLiteCatalog", "SealedArchive",
                 "ServiceConfiguration", "Storage", "TreeHash", "VaultClient", "VaultEngine", "VaultModel",
                 nio, nioPosix, logging, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -176,6 +179,12 @@ let package = Package(
             name: "FileBlobStoreTests", dependencies: ["FileBlobStore", "PosixDisk", "Execution", "Storage", "StorageLaws", nio],
             swiftSettings: house),
         .testTarget(
+            name: "MirroredBlobStoreTests",
+            dependencies: [
+                "MirroredBlobStore", "Cryptography", "Execution", "FileBlobStore", "FileKeyCustody", "PosixDisk", "Storage", "StorageLaws",
+                "VaultModel", nio,
+            ], swiftSettings: house),
+        .testTarget(
             name: "FileKeyCustodyTests",
             dependencies: ["FileKeyCustody", "PosixDisk", "Execution", "Storage", "StorageLaws", "Cryptography"],
             swiftSettings: house),
@@ -190,8 +199,9 @@ let package = Package(
             name: "VaultEngineTests",
             dependencies: [
                 "VaultEngine", "AccessPolicy", "CanonicalJSON", "Cryptography", "Execution", "FileBlobStore", "FileKeyCustody", "GlacierAPI",
-                "Messaging", "PosixDisk", "RequestSignature", "SQLiteCatalog", "SealedArchive", "Storage", "StorageLaws", "TreeHash",
-                "VaultModel", nio, logging, metrics, .product(name: "NIOHTTP1", package: "swift-nio"),
+                "Messaging", "MirroredBlobStore", "PosixDisk", "RequestSignature", "SQLiteCatalog", "SealedArchive", "Storage", "StorageLaws",
+                "TreeHash", "VaultModel", nio, logging, metrics, .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: house),
         .testTarget(
             name: "SimulationTests",
@@ -218,8 +228,8 @@ let package = Package(
         .testTarget(
             name: "AdminAPITests",
             dependencies: [
-                "AdminAPI", "AccessPolicy", "CanonicalJSON", "Messaging", "Observability", "VaultEngine", "VaultModel", nio, nioPosix,
-                logging, metrics, lifecycle,
+                "AdminAPI", "AccessPolicy", "CanonicalJSON", "Messaging", "Observability", "Storage", "VaultEngine", "VaultModel", nio,
+                nioPosix, logging, metrics, lifecycle,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ], swiftSettings: house),

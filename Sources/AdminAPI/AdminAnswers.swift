@@ -103,17 +103,19 @@ extension JSONValue {
                     [
                         "created": time(key.created), "current": .bool(key.isCurrent),
                         "references": .count(key.references), "slots": .array(key.slots.map { .string($0) }),
-                        "version": .integer(Int64(key.version)),
+                        "state": .string(key.state.rawValue), "version": .integer(Int64(key.version)),
                     ]
                 }),
+            "auditKeys": .array(listing.audit.map { answer($0) }),
+            "signingKeys": .array(listing.signing.map { answer($0) }),
             "vaultKeys": .array(
                 listing.vaults.map { key in
                     [
                         "accountId": .string(key.location.account.digits), "created": time(key.created),
                         "current": .bool(key.isCurrent), "masterKeyVersion": .integer(Int64(key.masterVersion)),
                         "references": .count(key.references), "region": .string(key.location.region.code),
-                        "vault": .string(key.location.name.text), "vaultUid": .string(key.vault.hex),
-                        "version": .integer(Int64(key.version)),
+                        "state": .string(key.state.rawValue), "vault": .string(key.location.name.text),
+                        "vaultUid": .string(key.vault.hex), "version": .integer(Int64(key.version)),
                     ]
                 }),
         ]
@@ -123,13 +125,6 @@ extension JSONValue {
         [
             "newVersion": .integer(Int64(report.newVersion)), "resealedAccounts": .count(report.resealedAccounts),
             "rewrappedVaultKeys": .count(report.rewrappedVaultKeys),
-        ]
-    }
-
-    static func answer(_ report: BackupReport) -> JSONValue {
-        [
-            "catalogPath": .string(report.catalogPath), "keyFiles": .integer(Int64(report.keyFiles)),
-            "keyringPath": .string(report.keyringPath),
         ]
     }
 

@@ -12,12 +12,20 @@ struct AdminMembers {
 
     init(_ object: JSONValue) { self.object = object }
 
+    func value(_ name: String) -> JSONValue? { object[name] }
+
     // MARK: texts and numbers
 
     func optionalText(_ name: String) throws(VaultError) -> String? {
         guard let value = object[name], !value.isNull else { return nil }
         guard let text = value.stringValue else { throw VaultError(.invalidParameter, "\(name) must be a string.") }
         return text
+    }
+
+    /// Nil when it is absent or null.
+    func optional(_ name: String) -> JSONValue? {
+        guard let value = object[name], !value.isNull else { return nil }
+        return value
     }
 
     func text(_ name: String) throws(VaultError) -> String {
@@ -105,6 +113,11 @@ struct AdminMembers {
             throw VaultError(.invalidParameter, "vault is not a vault name.")
         }
         return VaultLocation(account: try account(), region: region, name: name)
+    }
+
+    func optionalVault(_ name: String) throws(VaultError) -> VaultLocation? {
+        guard let value = object[name], !value.isNull else { return nil }
+        return try member(name).location()
     }
 
     // MARK: policies

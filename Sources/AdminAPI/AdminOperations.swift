@@ -7,7 +7,7 @@ import VaultModel
 
 /// What the operator's socket needs of the engine; laws and durability are those of ``VaultEngine``. The second
 /// conformance is the tests' double.
-protocol AdminOperations: Sendable {
+protocol AdminOperations: AuditOperations, KeyOperations, ScrubOperations, Sendable {
     func createAccount(_ id: AccountID?) async throws(VaultError) -> NewAccessKey
     func listAccounts(after: AccountID?, limit: Int) async throws(VaultError) -> [AccountDescription]
     func setAccount(_ id: AccountID, active: Bool) async throws(VaultError)
@@ -41,8 +41,11 @@ protocol AdminOperations: Sendable {
     func listKeys() async throws(VaultError) -> KeyListing
     func rotateMasterKey() async throws(VaultError) -> RotationReport
     func rotateVaultKey(_ location: VaultLocation) async throws(VaultError) -> RotationReport
-    func createBackup(in directory: String) async throws(VaultError) -> BackupReport
-    func deleteVaultAccessPolicy(_ location: VaultLocation) async throws(VaultError)
+    func createBackup(in directory: String, _ selection: BackupSelection) async throws(VaultError) -> BackupReport
+    func addBackupKey(_ publicKey: String) async throws(VaultError) -> BackupKeyDescription
+    func backupKeys() async throws(VaultError) -> [BackupKeyDescription]
+    func removeBackupKey(_ keyID: String) async throws(VaultError)
+    func deleteVaultAccessPolicy(_ location: VaultLocation, by caller: Caller?) async throws(VaultError)
     func setVaultCompression(_ location: VaultLocation, _ compression: String?) async throws(VaultError)
     func clockStatus() async throws(VaultError) -> ClockStatus
     func confirmClock() async throws(VaultError) -> ClockStatus

@@ -34,9 +34,12 @@ extension AdminRequest {
         case .listMessages(let account, let state, let after):
             ["accountId": .string(account.digits), "after": .text(after?.hex), "state": .string(state.rawValue)]
         case .resendMessage(let message), .dropMessage(let message): ["messageId": .string(message.hex)]
+        case .scrub(let request): request.body
         case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock: [:]
+        case .audit(let request): request.body
         case .rotateVaultKey(let location): Self.vault(location)
-        case .createBackup(let directory): ["directory": .string(directory)]
+        case .key(let request): request.body
+        case .backup(let request): request.body
         case .resetVaultAccessPolicy(let location): Self.vault(location)
         case .setVaultCompression(let location, let compression):
             Self.vault(location, ["compression": .text(compression)])

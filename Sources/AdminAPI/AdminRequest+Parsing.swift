@@ -16,6 +16,14 @@ extension AdminRequest {
             self = request
         } else if let request = try Self.maintenance(verb, members) {
             self = request
+        } else if let request = try AuditRequest(verb: verb, members) {
+            self = .audit(request)
+        } else if let request = try KeyRequest(verb: verb, members) {
+            self = .key(request)
+        } else if let request = try ScrubRequest(verb: verb, members) {
+            self = .scrub(request)
+        } else if let request = try BackupRequest(verb: verb, members) {
+            self = .backup(request)
         } else {
             throw VaultError(.notFound, "There is no such administrative request: \(verb.prefix(64))")
         }
@@ -79,7 +87,6 @@ extension AdminRequest {
         case "list-keys": return .listKeys
         case "rotate-master-key": return .rotateMasterKey
         case "rotate-vault-key": return .rotateVaultKey(try members.location())
-        case "create-backup": return .createBackup(directory: try members.absolutePath("directory"))
         case "reset-vault-access-policy": return .resetVaultAccessPolicy(try members.location())
         case "set-vault-compression":
             let compression = try members.optionalText("compression")

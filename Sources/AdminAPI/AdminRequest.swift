@@ -58,8 +58,8 @@ public enum AdminRequest: Sendable, Hashable {
     case listKeys
     case rotateMasterKey
     case rotateVaultKey(VaultLocation)
-    /// Into an existing directory of the service's machine, named by its absolute path.
-    case createBackup(directory: String)
+    case key(KeyRequest)
+    case backup(BackupRequest)
     /// `lz4`, `none`, or nil for the service's default.
     case setVaultCompression(VaultLocation, String?)
     /// Removes the access policy of a vault, also one that shuts out the vault's owner. A vault lock stays.
@@ -67,6 +67,11 @@ public enum AdminRequest: Sendable, Hashable {
     case clockStatus
     /// The operator vouches for the wall clock: deletions that wait for it go on.
     case confirmClock
+
+    // MARK: the audit log and checkpoints, scrub
+
+    case audit(AuditRequest)
+    case scrub(ScrubRequest)
 
     public static let accountsPerPage = 1000
     public static let messagesPerPage = 1000
@@ -111,11 +116,14 @@ public enum AdminRequest: Sendable, Hashable {
         case .listKeys: "list-keys"
         case .rotateMasterKey: "rotate-master-key"
         case .rotateVaultKey: "rotate-vault-key"
-        case .createBackup: "create-backup"
+        case .key(let request): request.verb
+        case .backup(let request): request.verb
         case .setVaultCompression: "set-vault-compression"
         case .resetVaultAccessPolicy: "reset-vault-access-policy"
         case .clockStatus: "clock-status"
         case .confirmClock: "confirm-clock"
+        case .audit(let request): request.verb
+        case .scrub(let request): request.verb
         }
     }
 }
@@ -140,8 +148,10 @@ extension AdminRequest {
         case .resendMessage(let message), .dropMessage(let message): message.hex
         case .rotateVaultKey(let location), .setVaultCompression(let location, _), .resetVaultAccessPolicy(let location):
             location.arn
-        case .createBackup(let directory): directory
-        case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock: nil
+        case .key(let request): request.subject
+        case .backup(let request): request.subject
+        case .scrub(.damaged(let location, _)): location?.arn
+        case .listKeys, .rotateMasterKey, .clockStatus, .confirmClock, .audit, .scrub: nil
         }
     }
 }

@@ -77,16 +77,19 @@ struct AdminResponder: Sendable {
 
         case .listKeys: return .answer(try await operations.listKeys())
         case .rotateMasterKey: return .answer(try await operations.rotateMasterKey())
+        case .key(let request): return try await answer(request)
         case .rotateVaultKey(let location): return .answer(try await operations.rotateVaultKey(location))
-        case .createBackup(let directory): return .answer(try await operations.createBackup(in: directory))
+        case .backup(let request): return try await request.answer(operations)
         case .resetVaultAccessPolicy(let location):
-            try await operations.deleteVaultAccessPolicy(location)
+            try await operations.deleteVaultAccessPolicy(location, by: nil)
             return ["vaultArn": .string(location.arn)]
         case .setVaultCompression(let location, let compression):
             try await operations.setVaultCompression(location, compression)
             return ["compression": .text(compression), "vaultArn": .string(location.arn)]
         case .clockStatus: return .answer(try await operations.clockStatus())
         case .confirmClock: return .answer(try await operations.confirmClock())
+        case .audit(let request): return try await operations.answer(request)
+        case .scrub(let request): return try await answer(request)
         }
     }
 }

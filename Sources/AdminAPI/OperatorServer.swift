@@ -15,12 +15,15 @@ public struct HealthReport: Sendable, Hashable {
     public struct Check: Sendable, Hashable {
         public let name: String
         public let isHealthy: Bool
+        /// Somebody must act, but requests are served: no reason to take the service out of a balancer.
+        public let isDegraded: Bool
         /// For people; never a secret.
         public let detail: String
 
-        public init(name: String, isHealthy: Bool, detail: String) {
+        public init(name: String, isHealthy: Bool, isDegraded: Bool = false, detail: String) {
             self.name = name
             self.isHealthy = isHealthy
+            self.isDegraded = isDegraded
             self.detail = detail
         }
     }
@@ -38,8 +41,14 @@ public struct HealthReport: Sendable, Hashable {
     var document: JSONValue {
         [
             "checks": .array(
-                checks.map { ["detail": .string($0.detail), "healthy": .bool($0.isHealthy), "name": .string($0.name)] }),
-            "status": isHealthy ? "ok" : "failing", "version": .string(version),
+                checks.map { check in
+                    var members: [String: JSONValue] = [
+                        "detail": .string(check.detail), "healthy": .bool(check.isHealthy), "name": .string(check.name),
+                    ]
+                    if check.isDegraded { members["degraded"] = true }
+                    return .object(members)
+                }),
+            "status": !isHealthy ? "failing" : checks.contains(where: \.isDegraded) ? "degraded" : "ok", "version": .string(version),
         ]
     }
 }

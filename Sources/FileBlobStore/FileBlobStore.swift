@@ -17,6 +17,8 @@ public import Storage
 public final class FileBlobStore: BlobStore {
     /// Where blobs are written; no blob id can name it.
     public static let incomingDirectory = ".incoming"
+    /// Where damaged blobs are kept after `setAside`; no blob id can name it, and nothing is ever removed from it.
+    public static let quarantineDirectory = ".quarantine"
     /// The most blobs of one `putAll`.
     public static let maxBlobsPerPut = 1024
     /// The most files that one `putAll` writes at the same time.
@@ -182,7 +184,7 @@ public final class FileBlobStore: BlobStore {
     // MARK: paths
 
     var incoming: String { "\(root)/\(Self.incomingDirectory)" }
-    private func path(of id: BlobID) -> String { "\(root)/\(id.name)" }
+    func path(of id: BlobID) -> String { "\(root)/\(id.name)" }
     func directory(of id: BlobID) -> String {
         guard let slash = id.name.utf8.lastIndex(of: UInt8(ascii: "/")) else { return root }
         return "\(root)/\(id.name[..<slash])"

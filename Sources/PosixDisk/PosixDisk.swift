@@ -20,7 +20,7 @@ public final class PosixDisk: Disk {
     /// How many threads a pool for one device should have: enough to keep its queue filled, few enough to be bounded.
     public static let defaultThreads = 8
 
-    private let pool: BlockingPool
+    let pool: BlockingPool
     private let temporaries = Atomic<UInt64>(0)
     /// Set once a file system has refused nameless files; asking again each time would cost a call per file.
     private let mustNameTemporaries: Atomic<Bool>
@@ -180,6 +180,12 @@ public final class PosixDisk: Disk {
                     .integrity, "\(path) is larger than \(limit) bytes, which it must not be; see what wrote it")
             }
             return bytes
+        }
+    }
+
+    public func link(_ path: String, to newPath: String) async throws(StorageError) {
+        try await pool.run { () throws(StorageError) in
+            guard unsafe Glibc.link(path, newPath) == 0 else { throw DiskFailure("link", newPath).error }
         }
     }
 

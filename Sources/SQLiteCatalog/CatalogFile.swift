@@ -114,14 +114,27 @@ enum CatalogFile {
         _ = try? connection.checkpoint(.truncate)
     }
 
-    /// A consistent, compact copy at `path`, which must not exist; durable on return. The writer does nothing else
-    /// meanwhile, which is what keeps the copy free of a second connection.
+    /// Pages that are copied at once.
+    private static let pagesPerStep: CInt = 256
+
+    /// A consistent copy at `path`, which must not exist; durable on return. `connection` only reads, inside one transaction: the copy is
+    /// the snapshot that the transaction sees, and whoever writes meanwhile waits for nothing (Docs/Decisions/0019).
     static func copy(_ connection: Database, to path: String) throws(StorageError) {
         guard try DurableFile.create(path) else {
             throw StorageError(.alreadyExists, "\(path) exists; a backup never overwrites: choose another name")
         }
         do {
-            try connection.execute(sql: "VACUUM INTO ?", arguments: [path])
+            var configuration = Configuration()
+            configuration.label = "copy"
+            configuration.prepareDatabase { copy in
+                // Nobody reads it before it is whole and synchronised as one file.
+                try copy.execute(sql: "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY")
+            }
+            let target = try DatabaseQueue(path: path, configuration: configuration)
+            try target.writeWithoutTransaction { copy in
+                try connection.backup(to: copy, pagesPerStep: pagesPerStep)
+            }
+            try target.close()
             try DurableFile.synchronize(path)
         } catch {
             DurableFile.abandon(path)

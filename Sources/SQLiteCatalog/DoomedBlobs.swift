@@ -22,6 +22,12 @@ extension SQLiteCatalog {
         }
     }
 
+    public func isDoomed(_ blob: String, in store: DoomedBlob.Store) async throws(StorageError) -> Bool {
+        try await read { database in
+            try database.number("SELECT 1 FROM doomed WHERE store = ? AND blob = ?", [store.rawValue, blob], from: "doomed") != nil
+        }
+    }
+
     public func forgetDoomed(_ blobs: [DoomedBlob]) async throws(StorageError) {
         guard !blobs.isEmpty else { return }
         try await write { database in

@@ -52,6 +52,8 @@ final class GroupCommit: Sendable {
     private struct State {
         var waiting: [Member] = []
         var groups = 0
+        /// Copies being made, each of which needs the WAL as it is.
+        var copies = 0
         /// A drain is scheduled or running.
         var isDraining = false
         var refusal: StorageError?
@@ -93,6 +95,9 @@ final class GroupCommit: Sendable {
         }
         return try result.get()
     }
+
+    /// Told before and after a copy of the whole catalog is made.
+    func copying(_ begins: Bool) { state.withLock { $0.copies += begins ? 1 : -1 } }
 
     /// Refuses further changes and waits for those handed in.
     func close() async {
@@ -151,7 +156,8 @@ final class GroupCommit: Sendable {
             let group = Array(state.waiting.prefix(Self.maxGroup))
             state.waiting.removeFirst(group.count)
             state.groups += 1
-            return (group, state.groups.isMultiple(of: Self.groupsPerLogCheck))
+            // Waiting for a copy's reader would hold up every change.
+            return (group, state.copies == 0 && state.groups.isMultiple(of: Self.groupsPerLogCheck))
         }
         for (member, outcome) in zip(group, settle(group, database)) {
             switch outcome {

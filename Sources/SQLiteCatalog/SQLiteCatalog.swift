@@ -101,22 +101,12 @@ public final class SQLiteCatalog: Catalog {
         }
     }
 
-    /// Changes wait while the copy is made (seconds per GiB of catalog); reads go on. The copy has one file, mode 0600.
+    /// Changes and reads go on while the copy is made; the WAL grows until it is. The copy has one file, mode 0600.
     ///
     /// - Throws: `.alreadyExists` rather than overwrite anything; after any other error there is no file of that name.
     public func backup(to path: String) async throws(StorageError) {
-        if isClosed.withLock({ $0 }) { throw StorageError(.unusable, "the catalog is closed") }
-        let database = database
-        let result: Result<Void, StorageError> = await withCheckedContinuation { continuation in
-            database.asyncWriteWithoutTransaction { connection in
-                do throws(StorageError) {
-                    try CatalogFile.copy(connection, to: path)
-                    continuation.resume(returning: .success(()))
-                } catch {
-                    continuation.resume(returning: .failure(error))
-                }
-            }
-        }
-        try result.get()
+        changes.copying(true)
+        defer { changes.copying(false) }
+        try await read { try CatalogFile.copy($0, to: path) }
     }
 }

@@ -8,14 +8,11 @@ public import VaultModel
 
 /// Builds a catalog in a fresh SQLite file, to be put in place of a lost one.
 ///
-/// The file is not crash-safe while it grows, because nothing relies on it; ``finish(at:)`` checks every page and makes it durable. Memory: a cache
+/// The file is not crash-safe while it grows, because nothing relies on it; ``finish()`` checks every page and makes it durable. Memory: a cache
 /// of 32 MiB and the rows of one call.
 public final class SQLiteCatalogBuilder: CatalogBuilder {
     /// Where the file is built.
     public let path: String
-
-    /// Stands for the moment of ``finish(at:)`` until that comes.
-    private static let atTheEnd = Timestamp(milliseconds: .min)
 
     private let database: DatabaseQueue
     private let laterIndexes: [String]
@@ -32,7 +29,6 @@ public final class SQLiteCatalogBuilder: CatalogBuilder {
     private struct Tally {
         var archives: UInt64 = 0
         var bytes: UInt64 = 0
-        var references: [UInt32: UInt64] = [:]
     }
 
     /// Begins a catalog at `path`; what an interrupted build has left there goes.
@@ -90,23 +86,16 @@ public final class SQLiteCatalogBuilder: CatalogBuilder {
 
     // MARK: archives and uploads
 
-    public func insert(_ archives: [RebuiltArchive]) async throws(StorageError) {
+    public func insert(_ archives: [ArchiveRow]) async throws(StorageError) {
         precondition(archives.count <= maxRows, "one insert is bounded")
         try await write { database in
-            for archive in archives {
-                var row = archive.row
-                // When that is, the end says.
-                row.damage = archive.damage.map { ArchiveDamage(found: Self.atTheEnd, reason: $0) } ?? row.damage
-                try ArchiveRow.insertUncounted(row, in: database)
-            }
+            for archive in archives { try ArchiveRow.insertUncounted(archive, in: database) }
         }
         state.withLock { state in
             state.inserted += UInt64(archives.count)
-            for archive in archives {
-                for version in archive.row.keyVersions { state.tally.references[version, default: 0] += 1 }
-                guard archive.row.state == .stored else { continue }
+            for archive in archives where archive.state == .stored {
                 state.tally.archives += 1
-                state.tally.bytes += archive.row.size
+                state.tally.bytes += archive.size
             }
         }
     }
@@ -116,13 +105,6 @@ public final class SQLiteCatalogBuilder: CatalogBuilder {
             for upload in uploads {
                 try UploadRow.insert(upload.row, in: database)
                 for part in upload.parts { try PartRow.insert(part, in: database) }
-            }
-        }
-        state.withLock { state in
-            for upload in uploads where upload.row.state == .open {
-                for version in upload.row.keyVersions + upload.parts.map(\.sealed.keyVersion) {
-                    state.tally.references[version, default: 0] += 1
-                }
             }
         }
     }
@@ -138,10 +120,6 @@ public final class SQLiteCatalogBuilder: CatalogBuilder {
                 [tally.archives.sql(), tally.bytes.sql(), lastChange?.sql, uid.sql])
             try database.change("DELETE FROM vault_keys WHERE vault = ?", [uid.sql])
             try VaultRow.insertKeys(keys, of: uid, in: database)
-            for (version, count) in tally.references {
-                try database.change(
-                    "INSERT INTO key_references (vault, version, count) VALUES (?, ?, ?)", [uid.sql, version, count.sql()])
-            }
         }
     }
 
@@ -160,18 +138,17 @@ public final class SQLiteCatalogBuilder: CatalogBuilder {
 
     // MARK: the end
 
-    public func finish(at now: Timestamp) async throws(StorageError) -> CatalogTotals {
+    public func finish() async throws(StorageError) -> CatalogTotals {
         let inserted = state.withLock { $0.inserted }
         let indexes = laterIndexes
         let totals = try await write { database in
+            for index in indexes { try database.execute(sql: index) }
             try database.execute(
                 sql: """
+                    \(Schema.countKeyReferences)
                     DELETE FROM vaults WHERE state = 'deleted'
                         AND NOT EXISTS (SELECT 1 FROM key_references r WHERE r.vault = vaults.uid AND r.count > 0)
                     """)
-            try database.change(
-                "UPDATE archives SET damaged = ? WHERE damaged = ?", [now.sql, Self.atTheEnd.sql])
-            for index in indexes { try database.execute(sql: index) }
             let rows = try database.number("SELECT count(*) FROM archives", from: "archives") ?? 0
             guard UInt64(rows) == inserted else {
                 throw StorageError(.integrity, "\(inserted) archives were written and \(rows) are there; check memory and disk, begin again")
@@ -182,8 +159,6 @@ public final class SQLiteCatalogBuilder: CatalogBuilder {
         try await pool.run { () throws(StorageError) in
             do {
                 try database.writeWithoutTransaction { connection in
-                    // Statistics for whoever plans queries over a file that was written in another order than usual.
-                    try connection.execute(sql: "PRAGMA optimize")
                     try BuilderFile.check(connection)
                 }
                 try database.close()

@@ -109,12 +109,16 @@ extension UploadRow {
             "SELECT \(columns) FROM uploads WHERE uid = ?", [uid.sql], from: "uploads", UploadRow.init(reading:))
     }
 
-    /// Ends an open upload: its parts are either an archive's now or doomed already, so their rows go.
+    /// Ends an open upload: its parts are either an archive's now or doomed already, so their rows go. The wrapped data key goes, too:
+    /// it is the manifest's from now on, and must not outlive that here.
     static func close(
         _ upload: UploadRow, as state: State, generation: UInt64, at moment: Timestamp, in database: Database
     ) throws {
         try database.change(
-            "UPDATE uploads SET state = ?, generation = ?, last_activity = max(last_activity, ?) WHERE uid = ?",
+            """
+            UPDATE uploads SET state = ?, generation = ?, last_activity = max(last_activity, ?), wrapped_data_key = x''
+            WHERE uid = ?
+            """,
             [state.rawValue, generation.sql(), moment.sql, upload.uid.sql])
         try KeyReference.removeParts(of: upload.uid, in: upload.vault, database)
         try database.change("DELETE FROM parts WHERE upload = ?", [upload.uid.sql])

@@ -12,6 +12,10 @@ public enum BlobName: Hashable, Sendable, CustomStringConvertible {
     case deletion(account: String, vaultUID: [UInt8], archiveUID: [UInt8], generation: UInt64)
     case part(account: String, vaultUID: [UInt8], archiveUID: [UInt8], index: UInt32, number: UInt64)
     case staged(uid: [UInt8])
+    /// Docs/Formats/Checkpoint-v1.md
+    case checkpoint(generation: UInt64)
+    /// Docs/Formats/Audit-v1.md
+    case audit(first: UInt64)
 
     /// Part indices have five digits.
     public static let maxPartIndex: UInt32 = 99_999
@@ -36,6 +40,8 @@ public enum BlobName: Hashable, Sendable, CustomStringConvertible {
             return Self.archivePrefix(account: account, vaultUID: vault, archiveUID: archive)
                 + "part-\(Self.padded(UInt64(index), digits: 5))-" + Self.padded(number)
         case .staged(let uid): return Self.stagedPrefix + Hex.encode(uid)
+        case .checkpoint(let generation): return Self.checkpointPrefix + Self.padded(generation)
+        case .audit(let first): return Self.auditPrefix + Self.padded(first)
         }
     }
 
@@ -48,6 +54,12 @@ public enum BlobName: Hashable, Sendable, CustomStringConvertible {
         case (2, "staged"):
             guard let uid = Self.uid(fields[1]) else { return nil }
             self = .staged(uid: uid)
+        case (2, "service"):
+            guard let generation = Self.number(fields[1], after: "checkpoint-") else { return nil }
+            self = .checkpoint(generation: generation)
+        case (2, "audit"):
+            guard let first = Self.number(fields[1]) else { return nil }
+            self = .audit(first: first)
         case (3, "accounts"):
             guard Self.isAccount(fields[1]), let generation = Self.number(fields[2]) else { return nil }
             self = .account(account: String(fields[1]), generation: generation)
@@ -99,6 +111,13 @@ extension BlobName {
     public static let vaultsPrefix = "vaults/"
     /// All staged outputs, in the warm store.
     public static let stagedPrefix = "staged/"
+
+    /// What concerns the service as a whole.
+    public static let servicePrefix = "service/"
+    /// All checkpoints.
+    public static let checkpointPrefix = servicePrefix + "checkpoint-"
+    /// All segments of the audit log.
+    public static let auditPrefix = "audit/"
 
     /// All records of one account.
     public static func accountPrefix(account: String) -> String {

@@ -10,6 +10,8 @@ public enum BlobKind: UInt8, Hashable, Sendable, CaseIterable {
     case record = 3
     /// Staged retrieval output: a part body under its own random key.
     case staged = 4
+    /// Entries of the audit log, sealed under the audit key.
+    case audit = 5
 }
 
 /// The first 40 bytes of every blob, in clear, so that a reader knows how to open what it holds. They are bound to the
@@ -27,9 +29,9 @@ public struct BlobPreamble: Hashable, Sendable {
     /// 16 bytes: of the archive (part, manifest, upload and deletion record), the vault (vault record), the staged
     /// object, or `uid(ofAccount:)`.
     public let uid: [UInt8]
-    /// Part: its index in the archive. Manifest and record: version of the key that seals it. Staged: 0.
+    /// Part: its index in the archive. Manifest, record and audit: version of the key that seals it. Staged: 0.
     public let index: UInt32
-    /// Part: write number. Manifest and record: generation. Staged: 0.
+    /// Part: write number. Manifest and record: generation. Audit: number of the first entry. Staged: 0.
     public let number: UInt64
 
     /// - Parameter uid: exactly 16 bytes; anything else is a programmer's error and traps.

@@ -18,6 +18,8 @@ public enum ConfigurationKey: String, CaseIterable, Sendable {
     case freeTierMonthlyBytes
     case outputRetention
     case deletionGrace
+    case masterKeyRotation
+    case keyDestructionWait
     case uploadExpiry
     case compression
     case outputMode
@@ -32,7 +34,15 @@ public enum ConfigurationKey: String, CaseIterable, Sendable {
     case bodyStallTimeout
     case shutdownGrace
     case spaceReserve
+    case scrubBytesPerSecond
+    case scrubCpuPercent
+    case scrubPeriodDays
+    case mirrorDir
+    case mirrorFailure
     case logLevel
+    case backupDir
+    case backupInterval
+    case backupKeep
 
     /// Prefix of all environment variables.
     static let environmentPrefix = "COLDVAULT_"
@@ -135,6 +145,16 @@ extension ConfigurationKey {
             ("24h", "`1s` to `365d`", "How long a finished job's output stays downloadable.")
         case .deletionGrace:
             ("24h", "`0` to `365d`", "How long a deleted archive's bytes are kept before they are removed.")
+        case .masterKeyRotation:
+            (
+                "90d", "`0` to `3650d`",
+                "The master key is rotated by itself when its newest version is older. 0: only by `coldvault key rotate`."
+            )
+        case .keyDestructionWait:
+            (
+                "7d", "`0` to `365d`",
+                "How long `coldvault key destroy` waits, and can be taken back, unless it is told otherwise."
+            )
         case .uploadExpiry:
             ("7d", "`1s` to `365d`", "How long a multipart upload may rest before it is aborted.")
         case .compression:
@@ -187,10 +207,38 @@ extension ConfigurationKey {
                 "256MiB", "`0` to `1TiB`",
                 "Free disk space that uploads leave untouched, so that deletes and clean-up work on a full disk."
             )
+        case .scrubBytesPerSecond:
+            (
+                "32MiB", "`0` to `64GiB`, per second",
+                "The most that verification in the background reads, and the most that older blobs are copied to a mirror with. 0: no limit."
+            )
+        case .scrubCpuPercent:
+            ("10", "`1` to `100`", "The most of one core that verification in the background takes. 100: no limit.")
+        case .scrubPeriodDays:
+            ("30", "`1` to `3650`", "A pass over everything that is stored begins so many days after the last one began.")
+        case .mirrorDir:
+            (nil, "a path", "A directory on another disk that keeps a second copy of every blob and key file. None when not set.")
+        case .mirrorFailure:
+            (
+                "continue", "`continue`, `refuse`",
+                "When the mirror fails or is away: `continue` with one copy and make it good later, or `refuse` what would be stored once only."
+            )
         case .logLevel:
             (
                 "info", "`trace`, `debug`, `info`, `notice`, `warning`, `error`, `critical`",
                 "Log lines below this level are not written."
+            )
+        case .backupDir:
+            (
+                nil, "an absolute path",
+                "An existing directory, on another disk, for scheduled backups of catalog and keyring. Without it none are made."
+            )
+        case .backupInterval:
+            ("24h", "`60s` to `365d`", "From one scheduled backup to the next.")
+        case .backupKeep:
+            (
+                "14", "`1` to `10000`",
+                "How many scheduled backups of each kind stay; older ones go after a newer one was made and read back."
             )
         }
     }

@@ -39,6 +39,7 @@ extension ServiceConfiguration {
     /// Each key on its own. A key with a problem gets its default here, so that the others are looked at too.
     private static func read(_ reading: inout ConfigurationReading) -> ServiceConfiguration {
         let year = Duration.seconds(365 * 86_400)
+        let decade = Duration.seconds(3650 * 86_400)
         let second = Duration.seconds(1)
         let hour = Duration.seconds(3600)
         let dataDir = reading.path(.dataDir, isRequired: true)
@@ -62,6 +63,8 @@ extension ServiceConfiguration {
             freeTierMonthlyBytes: reading.size(.freeTierMonthlyBytes, in: (1 << 20)...(1 << 50)),
             outputRetention: reading.duration(.outputRetention, in: second...year),
             deletionGrace: reading.duration(.deletionGrace, in: .zero...year),
+            masterKeyRotation: reading.duration(.masterKeyRotation, in: .zero...decade),
+            keyDestructionWait: reading.duration(.keyDestructionWait, in: .zero...year),
             uploadExpiry: reading.duration(.uploadExpiry, in: second...year),
             compression: reading.choice(.compression),
             outputMode: reading.choice(.outputMode),
@@ -76,7 +79,15 @@ extension ServiceConfiguration {
             bodyStallTimeout: reading.duration(.bodyStallTimeout, in: second...hour),
             shutdownGrace: reading.duration(.shutdownGrace, in: second...hour),
             spaceReserveBytes: reading.size(.spaceReserve, in: 0...(1 << 40)),
+            scrubBytesPerSecond: reading.size(.scrubBytesPerSecond, in: 0...(64 << 30)),
+            scrubCpuPercent: reading.count(.scrubCpuPercent, in: 1...100),
+            scrubPeriodDays: reading.count(.scrubPeriodDays, in: 1...3650),
+            mirrorDir: reading.path(.mirrorDir, isRequired: false),
+            mirrorFailure: reading.choice(.mirrorFailure),
             logLevel: reading.choice(.logLevel),
+            backupDir: reading.path(.backupDir, isRequired: false),
+            backupInterval: reading.duration(.backupInterval, in: .seconds(60)...year),
+            backupKeep: reading.count(.backupKeep, in: 1...10_000),
             notices: [])
     }
 
@@ -88,6 +99,9 @@ extension ServiceConfiguration {
                 remedy:
                     "Set tls.certificate and tls.privateKey, or a loopback address, or allowPlainHTTP for a TLS proxy."
             )
+        }
+        if let backupDir, !backupDir.hasPrefix("/") {
+            reading.report(.backupDir, reason: "is a relative path", remedy: "Give the absolute path of an existing directory.")
         }
         let allowsRemoteOperator = reading.boolean(.allowRemoteOperator)
         guard let operatorListen else { return }

@@ -30,6 +30,9 @@ public struct ServiceConfiguration: Sendable, Equatable {
     public var outputRetention: Duration
     /// May be zero.
     public var deletionGrace: Duration
+    /// Zero: only on demand.
+    public var masterKeyRotation: Duration
+    public var keyDestructionWait: Duration
     public var uploadExpiry: Duration
     public var compression: Compression
     public var outputMode: OutputMode
@@ -49,7 +52,19 @@ public struct ServiceConfiguration: Sendable, Equatable {
     public var bodyStallTimeout: Duration
     public var shutdownGrace: Duration
     public var spaceReserveBytes: Int
+    /// Zero: no limit.
+    public var scrubBytesPerSecond: Int
+    public var scrubCpuPercent: Int
+    public var scrubPeriodDays: Int
+    /// Nil: no second copy.
+    public var mirrorDir: String?
+    public var mirrorFailure: MirrorFailure
     public var logLevel: LogLevel
+    /// Where scheduled backups go; nil: none are made.
+    public var backupDir: String?
+    public var backupInterval: Duration = .seconds(86_400)
+    /// At least 1.
+    public var backupKeep = 14
     /// Sentences worth a warning in the log at start, such as an unknown `COLDVAULT_…` variable. No secrets.
     public var notices: [String]
 
@@ -72,6 +87,12 @@ public struct ServiceConfiguration: Sendable, Equatable {
     /// Where job output is read from.
     public enum OutputMode: String, Sendable, CaseIterable {
         case inPlace, staged
+    }
+
+    /// What becomes of writes that the mirror does not take.
+    public enum MirrorFailure: String, Sendable, CaseIterable {
+        case proceed = "continue"
+        case refuse
     }
 
     /// The levels of swift-log, by name.

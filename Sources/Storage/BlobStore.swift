@@ -55,6 +55,7 @@ public enum RecallState: Sendable, Hashable {
 ///  5. `delete` of a name that is not there succeeds. Deleting is durable on return.
 ///  6. `list` is in ascending byte order, complete for blobs that existed throughout, and its cost depends on the page, not on the store.
 ///  7. No room: writes throw `.noSpace` and leave nothing behind; reads and deletes go on.
+///  8. `setAside` frees the name and keeps the bytes: nothing that was stored under it is lost by it.
 /// All methods are safe to call concurrently and do not block the caller's executor.
 public protocol BlobStore: Sendable {
     /// Whether reads need `recall` first (tape, cloud archive tiers). Decides whether outputs are staged by default.
@@ -74,6 +75,19 @@ public protocol BlobStore: Sendable {
     func recall(_ ids: [BlobID]) async throws(StorageError) -> RecallState
     /// Free room in bytes, the reserve not counted.
     func availableBytes() async throws(StorageError) -> UInt64
+
+    // MARK: copies and damage
+
+    /// The copies of each blob that can be used now, each a store by itself, the one that decides first. Most stores are their only copy.
+    var copies: [any BlobStore] { get }
+    /// How the copies are doing; empty for a store that is its only copy.
+    var copyStates: [BlobCopyState] { get }
+    /// Takes a damaged blob out of its name and keeps its bytes where an operator finds them and no verb of this protocol does. False when
+    /// there is no such blob. Durable on return.
+    func setAside(_ id: BlobID) async throws(StorageError) -> Bool
+    /// Gives copy number `copy` the bytes that copy number `source` has, after setting aside what it had. The caller has verified the source.
+    /// Durable on return; a crash leaves the old bytes, none, or the new ones.
+    func repair(_ id: BlobID, copy: Int, from source: Int) async throws(StorageError)
 }
 
 extension BlobStore {

@@ -161,6 +161,8 @@ public protocol Catalog: AuditCatalog, KeyCatalog, ScrubCatalog, Sendable {
 
     func doom(_ blobs: [DoomedBlob]) async throws(StorageError)
     func doomedBlobs(at now: Timestamp, limit: Int) async throws(StorageError) -> [DoomedBlob]
+    /// Whether a decision has named the blob, due or not.
+    func isDoomed(_ blob: String, in store: DoomedBlob.Store) async throws(StorageError) -> Bool
     func forgetDoomed(_ blobs: [DoomedBlob]) async throws(StorageError)
 
     // MARK: Service

@@ -2,17 +2,6 @@
 
 public import VaultModel
 
-/// An archive that was found in the blob store.
-public struct RebuiltArchive: Hashable, Sendable {
-    public let row: ArchiveRow
-    /// Why it cannot be read as it should, in a few words without content; nil when nothing is known against it.
-    public let damage: String?
-    public init(row: ArchiveRow, damage: String? = nil) {
-        self.row = row
-        self.damage = damage
-    }
-}
-
 /// An upload that was found in the blob store; parts in order of their index, none for a closed upload.
 public struct RebuiltUpload: Hashable, Sendable {
     public let row: UploadRow
@@ -26,9 +15,9 @@ public struct RebuiltUpload: Hashable, Sendable {
 /// Writes a fresh catalog out of rows that are whole already (Docs/Formats/Rebuild-v1.md).
 ///
 /// Order of calls: accounts and vaults; then, one vault after the other, its archives and uploads, and ``finishVault(_:keys:lastChange:)``;
-/// at last ``finish(at:)`` or ``abandon()``. Laws:
-///  1. Nothing counts before ``finish(at:)`` has returned: a catalog that was begun and not finished is nobody's catalog.
-///  2. What ``finish(at:)`` returned for is durable, holds every row that was given, keeps the invariants of ``Catalog`` and opens as one.
+/// at last ``finish()`` or ``abandon()``. Laws:
+///  1. Nothing counts before ``finish()`` has returned: a catalog that was begun and not finished is nobody's catalog.
+///  2. What ``finish()`` returned for is durable, holds every row that was given, keeps the invariants of ``Catalog`` and opens as one.
 ///  3. Memory does not grow with the number of rows.
 ///  4. An error of `insert` leaves none of its rows behind; the builder may be used on.
 /// Used by one task at a time.
@@ -43,18 +32,18 @@ public protocol CatalogBuilder: Sendable {
     func vault(_ uid: VaultUID) async throws(StorageError) -> VaultRow?
     /// Takes a vault back of which no archive and no upload was inserted.
     func removeVault(_ uid: VaultUID) async throws(StorageError)
-    /// At most ``maxRows`` at once, all of one vault, in any state.
-    func insert(_ archives: [RebuiltArchive]) async throws(StorageError)
+    /// At most ``maxRows`` at once, all of one vault, in any state, damaged or not.
+    func insert(_ archives: [ArchiveRow]) async throws(StorageError)
     /// All of one vault, which is not deleted.
     func insert(_ uploads: [RebuiltUpload]) async throws(StorageError)
     /// Everything of the vault has been inserted: writes its keys, its counts and when it changed last.
     func finishVault(_ uid: VaultUID, keys: [VaultKeyWrap], lastChange: Timestamp?) async throws(StorageError)
     func doom(_ blobs: [DoomedBlob]) async throws(StorageError)
     func setFact(_ name: String, _ value: String) async throws(StorageError)
-    /// Makes indexes, forgets deleted vaults that nothing refers to, checks the whole and makes it durable. The totals are counted from the
-    /// rows.
-    func finish(at now: Timestamp) async throws(StorageError) -> CatalogTotals
-    /// Gives up and removes what was written; never throws, idempotent, does nothing after ``finish(at:)``.
+    /// Makes indexes, counts what hangs on each key version, forgets deleted vaults that nothing refers to, checks the whole and makes it
+    /// durable. The totals are counted from the rows.
+    func finish() async throws(StorageError) -> CatalogTotals
+    /// Gives up and removes what was written; never throws, idempotent, does nothing after ``finish()``.
     func abandon() async
 }
 

@@ -30,6 +30,9 @@ public protocol Disk: Sendable {
     func replace(_ path: String, with bytes: [UInt8]) async throws(StorageError)
     /// The whole of a small file; `.integrity` when it is larger than `limit`.
     func readAll(_ path: String, limit: Int) async throws(StorageError) -> [UInt8]
+    /// Gives an existing file a second name on the same file system; write-once like `publish`, `.notFound` when absent. The bytes are not
+    /// touched, so it works on a file that cannot be read. Does not sync the directory.
+    func link(_ path: String, to newPath: String) async throws(StorageError)
     /// Unlinks; succeeds when absent. Does not sync the directory.
     func remove(_ path: String) async throws(StorageError)
     /// Size in bytes of a regular file, nil when absent.
@@ -41,6 +44,33 @@ public protocol Disk: Sendable {
 }
 
 extension Disk {
+    /// By copying, for a disk that has no second names; such a one cannot name again what it cannot read.
+    public func link(_ path: String, to newPath: String) async throws(StorageError) {
+        let slash = newPath.utf8.lastIndex(of: UInt8(ascii: "/"))
+        let directory = slash.map { $0 == newPath.startIndex ? "/" : String(newPath[..<$0]) } ?? "."
+        let old = try await openFile(path)
+        var new: (any DiskFile)?
+        let result: Result<Void, StorageError>
+        do throws(StorageError) {
+            let file = try await createTemporary(in: directory)
+            new = file
+            let bytes = try await old.size()
+            var position: UInt64 = 0
+            while position < bytes {
+                let end = min(bytes, position + 1 << 20)
+                try await file.write(try await old.read(position..<end))
+                position = end
+            }
+            try await file.sync()
+            result = .success(try await publish(file, at: newPath))
+        } catch {
+            result = .failure(error)
+        }
+        await old.close()
+        await new?.close()
+        try result.get()
+    }
+
     public func writeSynced(_ content: ByteBuffer, in directory: String) async throws(StorageError) -> any DiskFile {
         let file = try await createTemporary(in: directory)
         do throws(StorageError) {

@@ -44,6 +44,13 @@ public struct EngineConfiguration: Sendable {
     public var lease: Duration = .seconds(60)
     /// How often the reclaimer looks for expired jobs, purgeable archives and doomed blobs.
     public var maintenanceInterval: Duration = .seconds(10)
+    /// The master key is rotated when its newest version is older; zero: only when asked to.
+    public var masterKeyRotation: Duration = .zero
+    /// How long a requested destruction of a key version waits, and can be taken back, unless the request says otherwise.
+    public var keyDestructionWait: Duration = .seconds(7 * 24 * 3600)
+    /// How long manifests and upload records that a re-wrap has replaced are kept. Readers that are on their way when one goes follow to the
+    /// newer one, which costs them a listing.
+    public var replacedGrace: Duration = .seconds(10)
     /// A job is tried so often when the failure may be transient.
     public var maxJobAttempts: UInt32 = 5
     /// A job whose lease was lost so often to a process that died under it ends as failed instead of taking the next one down.
@@ -52,6 +59,13 @@ public struct EngineConfiguration: Sendable {
     public var retrievalQuotaMode = RetrievalQuotaMode.refuse
     /// The monthly allowance behind the data retrieval policy `FreeTier`; a thirtieth of it may be retrieved in any 24 hours.
     public var freeTierMonthlyBytes: UInt64 = 10 << 30
+    /// Nil: backups are made only when asked for.
+    public var backupSchedule: BackupSchedule?
+
+    /// Internal: what the audit log costs is measured by leaving it out. No operator can.
+    var keepsAuditLog = true
+    /// Nil: nothing is verified in the background; only for tests, and for tools that open a directory for a moment.
+    public var scrub: ScrubConfiguration?
 
     public init() {}
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Execution
 import Logging
 import SealedArchive
 public import Storage
@@ -12,9 +13,14 @@ extension VaultEngine {
     public func prepare() async throws(VaultError) {
         guard !isPrepared.load(ordering: .acquiring) else { return }
         try await vaultErrors("preparing the engine") {
+            // What a crash left of a backup in the making.
+            try await backupPlace?.removeCopy()
             _ = try await freeingRoom { try await clockKeeper.reading() }
+            try await compareHistories()
+            try await continueAudit()
             try await adoptNewerRecords()
             try await adoptNewerAccounts()
+            try await testKeys()
         }
         isPrepared.store(true, ordering: .releasing)
     }
@@ -26,14 +32,22 @@ extension VaultEngine {
             let epoch = try await freeingRoom { try await catalog.beginEpoch() }
             try await finishInterrupted()
             try await sweepStaging()
+            try await freeingRoom { try await recordAct(AuditAct(.service, "service:Start", by: .service, on: "service")) }
             return epoch
         }
         await withDiscardingTaskGroup { group in
             group.addTask { await JobRunner(engine: self, epoch: epoch).run() }
             group.addTask { await Reclaimer(engine: self).run() }
             group.addTask { await self.clockKeeper.run() }
+            group.addTask { await self.denialDesk.run(for: self) }
+            group.addTask { await self.runCheckpoints() }
+            group.addTask { await KeyMaintenance(engine: self).run() }
+            if let scrub = self.configuration.scrub { group.addTask { await Scrubber(engine: self, limits: scrub).run() } }
             if let deliverer = MessageDeliverer(engine: self) { group.addTask { await deliverer.run() } }
+            if let scheduler = BackupScheduler(engine: self) { group.addTask { await scheduler.run() } }
         }
+        // Everybody has ended: the last word, which outlives the cancellation that brought us here.
+        await withCompletionGuaranteed { [self] in await tryCheckpoint(.stop) }
     }
 
     /// Vault deletions and key rotations that were begun and not ended. What cannot be finished waits for the next start: one damaged

@@ -39,8 +39,11 @@ public final class VaultEngine: Sendable {
     let random: any RandomByteSource
     let logger: Logger
     let transport: (any MessageTransport)?
+    let backupPlace: BackupPlace?
+    let backupDesk = BackupDesk()
     let wake = WakeUp()
     let deliveries = DeliveryDesk()
+    let keyDesk = KeyDesk()
     let scratch = ScratchPool()
     let scheduler: JobScheduler
     let identityPolicyCache = IdentityPolicyCache()
@@ -53,7 +56,16 @@ public final class VaultEngine: Sendable {
     /// Vaults that could not be compared with their records at start.
     let missedVaults = Mutex<Set<VaultUID>>([])
     let openUploads = OpenUploads()
+    let scrubDesk = ScrubDesk()
+    /// The key files, per copy, the one that decides first; for the scrub.
+    let keyCopies: [any KeyFileStore]
     let denials = Counter(label: "coldvault.access.denied")
+    let denialDesk = DenialDesk()
+    /// A failure when the keyring was opened without its audit key.
+    let auditCipher: Result<AuditCipher, any Error>
+    /// One export, verification or checkpoint at a time.
+    let auditGate = KeyedGate<AuditWork>(maxWaiters: 64)
+    let checkpoints = CheckpointKeeper()
 
     /// - Parameters:
     ///   - cold: where archives live.
@@ -62,10 +74,12 @@ public final class VaultEngine: Sendable {
     ///   - spaceReserve: room given up when the medium is full, so that deletions still go through.
     ///   - compute: for hashing, compression and sealing; as many threads as there are cores.
     ///   - transport: delivers notifications; nil: they wait in the outbox.
+    ///   - backupPlace: what backups need of the data directory; nil: none can be made.
     public init(
         configuration: EngineConfiguration, catalog: any Catalog, cold: any BlobStore, reserve: (any BlobStore)? = nil,
         warm: any BlobStore, spaceReserve: (any SpaceReserve)? = nil, keyring: Keyring, compute: BlockingPool,
-        clock: any TimeSource, random: any RandomByteSource, transport: (any MessageTransport)? = nil, logger: Logger
+        clock: any TimeSource, random: any RandomByteSource, transport: (any MessageTransport)? = nil,
+        keyCopies: [any KeyFileStore] = [], backupPlace: BackupPlace? = nil, logger: Logger
     ) {
         self.configuration = configuration
         self.catalog = catalog
@@ -78,10 +92,13 @@ public final class VaultEngine: Sendable {
         self.clock = clock
         self.random = random
         self.transport = transport
+        self.keyCopies = keyCopies
+        self.backupPlace = backupPlace
         self.logger = logger
         budget = MemoryBudget(capacityBytes: configuration.memoryBudgetBytes, maxWaiters: 4096)
         provisionedBudget = MemoryBudget(
             capacityBytes: min(configuration.memoryBudgetBytes, JobRunner.maxProvisionedBytes), maxWaiters: 64)
+        auditCipher = Result { try AuditCipher(keyring) }
         scheduler = JobScheduler(sharedLanes: configuration.concurrentJobs)
         clockKeeper = ClockKeeper(catalog: catalog, clock: clock, logger: logger)
     }

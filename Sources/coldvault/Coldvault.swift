@@ -8,12 +8,18 @@ struct Coldvault: AsyncParsableCommand {
         commandName: "coldvault", abstract: "An archival vault service that speaks the Amazon Glacier vault API, and its tools.",
         version: ServiceVersion.text,
         groupedSubcommands: [
-            CommandGroup(name: "Service", subcommands: [InitCommand.self, ServeCommand.self, TortureCommand.self]),
+            CommandGroup(
+                name: "Service",
+                subcommands: [
+                    InitCommand.self, ServeCommand.self, CatalogCommand.self, RootKeyCommand.self, StatementCommand.self,
+                    TortureCommand.self,
+                ]),
             CommandGroup(
                 name: "Operator (through the running service's admin socket)",
                 subcommands: [
                     AccountCommand.self, UserCommand.self, AccessKeyCommand.self, PolicyCommand.self, SessionCommand.self,
                     TopicCommand.self, KeyCommand.self, BackupCommand.self, VaultSettingsCommand.self, ClockCommand.self,
+                    AuditCommand.self, CheckpointCommand.self, ScrubCommand.self,
                 ]),
             CommandGroup(
                 name: "Client (of any Glacier endpoint)",

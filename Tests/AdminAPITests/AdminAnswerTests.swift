@@ -77,6 +77,14 @@ struct AdminAnswerTests {
             .confirmClock,
             #"{"expected":"2013-03-20T17:03:43.221Z","highest":"2013-03-20T17:03:43.221Z","now":"2013-03-20T17:03:43.221Z","trusted":true}"#
         ),
+        (
+            .audit(.verify),
+            #"{"checkpoints":2,"entries":3,"faults":["entry 2 was changed"],"first":1,"last":3,"segments":1,"whole":false}"#
+        ),
+        (
+            .audit(.checkpoints),
+            #"{"checkpoints":[],"consistent":false,"state":"the catalog was rolled back: it knows checkpoint 3, the blobs hold checkpoint 5"}"#
+        ),
     ])
     func anAnswerHasItsShape(request: AdminRequest, answer: String) async throws {
         let responder = AdminResponder(operations: FakeAdminOperations())

@@ -40,13 +40,28 @@ struct AdminRequestTests {
         .createTopic(topic, .command(arguments: ["/bin/notify", "", "-x"])), .listTopics(account), .deleteTopic(topic),
         .testTopic(topic), .listMessages(account, .dead, after: nil), .listMessages(account, .waiting, after: message),
         .resendMessage(message), .dropMessage(message),
-        .listKeys, .rotateMasterKey, .rotateVaultKey(vault), .createBackup(directory: "/backup"),
+        .listKeys, .rotateMasterKey, .rotateVaultKey(vault), .key(.rewrap(nil, perSecond: 0)),
+        .key(.rewrap(vault, perSecond: 500)), .key(.rewrapStatus), .key(.listDestructions),
+        .key(.destroy(.master(version: 2), waitSeconds: nil)),
+        .key(.destroy(.vault(vault, version: 7), waitSeconds: 0)), .key(.cancelDestruction(.master(version: 2))),
+        .key(.cancelDestruction(.vault(vault, version: 7))), .key(.purgeArchive(vault, archiveID: "A-_1")),
+        .backup(.create(directory: "/backup", .all)), .backup(.create(directory: "/backup", .keyring)),
+        .backup(.addKey(publicKey: "00ff")), .backup(.listKeys), .backup(.removeKey("ff00")),
         .setVaultCompression(vault, "lz4"), .setVaultCompression(vault, nil), .resetVaultAccessPolicy(vault), .clockStatus, .confirmClock,
+        .audit(.read(AuditQuery())), .audit(.verify), .audit(.checkpoints), .audit(.confirm),
+        .audit(
+            .read(
+                AuditQuery(
+                    after: 7, since: Timestamp(milliseconds: 8), until: Timestamp(milliseconds: 9), account: account,
+                    action: "key", limit: 3))),
+        .scrub(.start), .scrub(.pause), .scrub(.status), .scrub(.report),
+        .scrub(.damaged(vault, after: ArchiveUID(hex: message.hex))), .scrub(.damaged(nil, after: nil)),
+        .scrub(.unnamed(after: "a/b")), .scrub(.unnamed(after: nil)),
     ]
 
     @Test func theListHoldsEveryVerb() {
         // A new case of the enumeration belongs into `all`; the compiler cannot say so, the count can.
-        #expect(Set(Self.all.map(\.verb)).count == 31)
+        #expect(Set(Self.all.map(\.verb)).count == 50)
     }
 
     @Test(arguments: all)
@@ -60,7 +75,8 @@ struct AdminRequestTests {
         ("set-account", #"{"accountId":"123456789012","active":"yes"}"#), ("create-account", #"{"accountId":7}"#),
         ("create-access-key", "[]"), ("delete-access-key", #"{"accessKeyId":null}"#),
         ("create-backup", #"{"directory":"relative"}"#),
-        ("create-backup", #"{"directory":"/a\u0000b"}"#),
+        ("create-backup", #"{"directory":"/a\u0000b"}"#), ("create-backup", #"{"directory":"/a","only":"blobs"}"#),
+        ("add-backup-key", "{}"), ("remove-backup-key", "{}"),
         ("rotate-vault-key", #"{"accountId":"123456789012","region":"us-east-1"}"#),
         ("rotate-vault-key", #"{"accountId":"123456789012","region":"us-east-1","vault":"a b"}"#),
         (

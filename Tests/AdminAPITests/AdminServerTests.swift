@@ -89,14 +89,14 @@ struct AdminServerTests {
             #expect(listing["masterKeys"]?[0]?["version"] == 2 && listing["vaultKeys"]?[0]?["vault"] == "photos")
             let rotation = try await client.send(.rotateVaultKey(AdminRequestTests.vault))
             #expect(rotation.canonicalString() == #"{"newVersion":3,"resealedAccounts":0,"rewrappedVaultKeys":1}"#)
-            _ = try await client.send(.createBackup(directory: "/backup"))
+            _ = try await client.send(.backup(.create(directory: "/backup", .catalog)))
             _ = try await client.send(.setVaultCompression(AdminRequestTests.vault, "none"))
             _ = try await client.send(.deleteAccessKey("AKIA"))
         }
         #expect(
             operations.calls.withLock { $0 } == [
                 "createAccount 123456789012", "rotateVaultKey arn:aws:glacier:us-east-1:123456789012:vaults/photos",
-                "createBackup /backup", "setVaultCompression photos none", "deleteAccessKey AKIA",
+                "createBackup /backup catalog", "setVaultCompression photos none", "deleteAccessKey AKIA",
             ])
     }
 

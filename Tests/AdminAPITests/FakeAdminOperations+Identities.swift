@@ -100,3 +100,18 @@ extension FakeAdminOperations {
         return ClockStatus(now: Self.moment, highest: Self.moment, expected: Self.moment, isTrusted: true)
     }
 }
+
+extension FakeAdminOperations {
+    func auditPage(_ query: AuditQuery) async throws(VaultError) -> AuditPage {
+        note("auditPage \(query.after) \(query.limit)")
+        throw VaultError(.integrity, "Entry 8 of the audit log is missing.")
+    }
+    func verifyAudit() async throws(VaultError) -> AuditVerification {
+        AuditVerification(entries: 3, segments: 1, checkpoints: 2, first: 1, last: 3, faults: ["entry 2 was changed"])
+    }
+    func historyState() -> HistoryState { .catalogRolledBack(catalog: 3, blobs: 5) }
+    func listCheckpoints() async throws(VaultError) -> [Checkpoint] { [] }
+    func confirmHistory() async throws(VaultError) -> Checkpoint {
+        throw VaultError(.unavailable, "The disk is full.")
+    }
+}

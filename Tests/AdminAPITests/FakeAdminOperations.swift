@@ -70,13 +70,23 @@ final class FakeAdminOperations: AdminOperations {
         note("rotateVaultKey \(location.arn)")
         return RotationReport(newVersion: 3, rewrappedVaultKeys: 1, resealedAccounts: 0)
     }
-    func createBackup(in directory: String) async throws(VaultError) -> BackupReport {
-        note("createBackup \(directory)")
-        return BackupReport(catalogPath: "\(directory)/catalog", keyringPath: "\(directory)/keys", keyFiles: 2)
+    func createBackup(in directory: String, _ selection: BackupSelection) async throws(VaultError) -> BackupReport {
+        note("createBackup \(directory) \(selection.rawValue)")
+        return BackupReport(
+            created: Self.moment, catalogPath: "\(directory)/catalog", keyringPath: nil, catalogBytes: 5, generation: 7,
+            keyFiles: 0, recipients: ["00"])
     }
-    func deleteVaultAccessPolicy(_ location: VaultLocation) async throws(VaultError) {
+    func deleteVaultAccessPolicy(_ location: VaultLocation, by caller: Caller?) async throws(VaultError) {
         note("deleteVaultAccessPolicy \(location.name)")
     }
+    func addBackupKey(_ publicKey: String) async throws(VaultError) -> BackupKeyDescription {
+        note("addBackupKey \(publicKey)")
+        return BackupKeyDescription(keyID: "00", publicKey: publicKey, created: Self.moment)
+    }
+    func backupKeys() async throws(VaultError) -> [BackupKeyDescription] {
+        [BackupKeyDescription(keyID: "00", publicKey: "11", created: Self.moment)]
+    }
+    func removeBackupKey(_ keyID: String) async throws(VaultError) { note("removeBackupKey \(keyID)") }
     func setVaultCompression(_ location: VaultLocation, _ compression: String?) async throws(VaultError) {
         note("setVaultCompression \(location.name) \(compression ?? "-")")
     }

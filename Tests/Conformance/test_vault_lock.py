@@ -216,11 +216,7 @@ def test_an_older_catalog_does_not_forget_a_lock(make_server, tmp_path):
     lock = Lock(wire, "v")
     assert_no_content(lock.complete(lock.initiated()))
     server.stop()
-    for path in server.data_dir.glob("catalog.sqlite*"):
-        path.unlink()
-    catalog = server.data_dir / "catalog.sqlite"
-    catalog.write_bytes(open(report["catalogPath"], "rb").read())
-    catalog.chmod(0o600)
+    server.restore(report["catalogPath"], "--allow-older")
     server.start()
     assert lock.get().json["State"] == "Locked"
     denied(wire.request("DELETE", f"/-/vaults/v/archives/{archive}"))

@@ -102,12 +102,12 @@ final class FakeOperations: GlacierOperations {
         VaultDescription(location: location, created: moment, lastInventory: nil, archiveCount: 0, totalBytes: 0)
     }
 
-    func createVault(_ location: VaultLocation) async throws(VaultError) { try note("createVault \(location.arn)") }
+    func createVault(_ location: VaultLocation, by caller: Caller?) async throws(VaultError) { try note("createVault \(location.arn)") }
     func describeVault(_ location: VaultLocation) async throws(VaultError) -> VaultDescription {
         try note("describeVault \(location.name)")
         return Self.vault(location)
     }
-    func deleteVault(_ location: VaultLocation) async throws(VaultError) { try note("deleteVault \(location.name)") }
+    func deleteVault(_ location: VaultLocation, by caller: Caller?) async throws(VaultError) { try note("deleteVault \(location.name)") }
     func listVaults(account: AccountID, region: Region, from: VaultName?, limit: Int) async throws(VaultError)
         -> VaultPage
     {
@@ -130,7 +130,7 @@ final class FakeOperations: GlacierOperations {
         _ = try await authorize(caller, .deleteArchive, on: .archive(location, id: archiveID))
         try note("deleteArchive \(archiveID)")
     }
-    func initiateUpload(_ location: VaultLocation, partBytes: UInt64, description: String) async throws(VaultError)
+    func initiateUpload(_ location: VaultLocation, partBytes: UInt64, description: String, by caller: Caller?) async throws(VaultError)
         -> String
     {
         try note("initiateUpload \(partBytes) '\(description)'")
@@ -144,12 +144,12 @@ final class FakeOperations: GlacierOperations {
         return try await checked(body, request.treeHash, request.linearHash)
     }
     func completeUpload(
-        _ location: VaultLocation, uploadID: String, size: UInt64, treeHash: SHA256Digest
+        _ location: VaultLocation, uploadID: String, size: UInt64, treeHash: SHA256Digest, by caller: Caller?
     ) async throws(VaultError) -> StoredArchive {
         try note("completeUpload \(size)")
         return StoredArchive(archiveID: Self.archiveID, treeHash: treeHash)
     }
-    func abortUpload(_ location: VaultLocation, uploadID: String) async throws(VaultError) {
+    func abortUpload(_ location: VaultLocation, uploadID: String, by caller: Caller?) async throws(VaultError) {
         try note("abortUpload \(uploadID)")
     }
 
@@ -166,7 +166,7 @@ final class FakeOperations: GlacierOperations {
         return UploadPage(uploads: [Self.upload], next: "next")
     }
 
-    func initiateJob(_ location: VaultLocation, _ request: JobRequest) async throws(VaultError) -> String {
+    func initiateJob(_ location: VaultLocation, _ request: JobRequest, by caller: Caller?) async throws(VaultError) -> String {
         state.withLock { $0.lastJob = request }
         try note("initiateJob")
         return Self.jobID
@@ -192,7 +192,7 @@ final class FakeOperations: GlacierOperations {
     }
 
     func setVaultNotifications(
-        _ location: VaultLocation, _ notifications: VaultNotifications
+        _ location: VaultLocation, _ notifications: VaultNotifications, by caller: Caller?
     ) async throws(VaultError) {
         state.withLock { $0.lastNotifications = notifications }
         try note("setVaultNotifications")
@@ -202,10 +202,10 @@ final class FakeOperations: GlacierOperations {
         return VaultNotifications(
             topic: TopicARN("arn:aws:sns:us-east-1:123456789012:topic")!, events: [.inventoryRetrievalCompleted])
     }
-    func deleteVaultNotifications(_ location: VaultLocation) async throws(VaultError) {
+    func deleteVaultNotifications(_ location: VaultLocation, by caller: Caller?) async throws(VaultError) {
         try note("deleteVaultNotifications")
     }
-    func setVaultAccessPolicy(_ location: VaultLocation, _ policy: String) async throws(VaultError) {
+    func setVaultAccessPolicy(_ location: VaultLocation, _ policy: String, by caller: Caller?) async throws(VaultError) {
         state.withLock { $0.lastPolicy = policy }
         try note("setVaultAccessPolicy")
     }
@@ -213,27 +213,27 @@ final class FakeOperations: GlacierOperations {
         try note("vaultAccessPolicy")
         return #"{"a": 1}"#
     }
-    func deleteVaultAccessPolicy(_ location: VaultLocation) async throws(VaultError) {
+    func deleteVaultAccessPolicy(_ location: VaultLocation, by caller: Caller?) async throws(VaultError) {
         try note("deleteVaultAccessPolicy")
     }
-    func initiateVaultLock(_ location: VaultLocation, policy: String) async throws(VaultError) -> String {
+    func initiateVaultLock(_ location: VaultLocation, policy: String, by caller: Caller?) async throws(VaultError) -> String {
         state.withLock { $0.lastPolicy = policy }
         try note("initiateVaultLock")
         return Self.lockID
     }
-    func completeVaultLock(_ location: VaultLocation, lockID: String) async throws(VaultError) {
+    func completeVaultLock(_ location: VaultLocation, lockID: String, by caller: Caller?) async throws(VaultError) {
         try note("completeVaultLock \(lockID)")
     }
-    func abortVaultLock(_ location: VaultLocation) async throws(VaultError) { try note("abortVaultLock") }
+    func abortVaultLock(_ location: VaultLocation, by caller: Caller?) async throws(VaultError) { try note("abortVaultLock") }
     func vaultLock(_ location: VaultLocation) async throws(VaultError) -> VaultLock {
         try note("vaultLock")
         return state.withLock { $0.lock }
     }
-    func addTags(_ location: VaultLocation, _ tags: [String: String]) async throws(VaultError) {
+    func addTags(_ location: VaultLocation, _ tags: [String: String], by caller: Caller?) async throws(VaultError) {
         state.withLock { $0.lastTags = tags }
         try note("addTags")
     }
-    func removeTags(_ location: VaultLocation, _ keys: [String]) async throws(VaultError) {
+    func removeTags(_ location: VaultLocation, _ keys: [String], by caller: Caller?) async throws(VaultError) {
         state.withLock { $0.lastKeys = keys }
         try note("removeTags")
     }
@@ -243,7 +243,7 @@ final class FakeOperations: GlacierOperations {
     }
 
     func setDataRetrievalPolicy(
-        _ account: AccountID, _ region: Region, _ policy: DataRetrievalPolicy
+        _ account: AccountID, _ region: Region, _ policy: DataRetrievalPolicy, by caller: Caller?
     ) async throws(VaultError) {
         state.withLock { $0.lastRetrievalPolicy = policy }
         try note("setDataRetrievalPolicy \(account) \(region)")
@@ -252,7 +252,7 @@ final class FakeOperations: GlacierOperations {
         try note("dataRetrievalPolicy \(account) \(region)")
         return state.withLock { $0.retrievalPolicy }
     }
-    func purchaseProvisionedCapacity(_ account: AccountID, _ region: Region) async throws(VaultError) -> String {
+    func purchaseProvisionedCapacity(_ account: AccountID, _ region: Region, by caller: Caller?) async throws(VaultError) -> String {
         try note("purchaseProvisionedCapacity \(account) \(region)")
         return Self.lockID
     }

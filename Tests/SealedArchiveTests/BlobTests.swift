@@ -102,6 +102,8 @@ import Testing
             case .part(_, _, _, let index, let number):
                 #expect(index == UInt32(expected.int("index")) && number == UInt64(expected.int("number")))
             case .staged: #expect(expected.text("is") == "staged")
+            case .checkpoint(let generation): #expect(generation == UInt64(expected.int("generation")))
+            case .audit(let first): #expect(first == UInt64(expected.int("first")))
             }
         }
     }

@@ -47,6 +47,8 @@ struct DocumentTests {
             filePath: nil)
         var expected = defaults
         expected.adminSocket = configuration.adminSocket
+        expected.mirrorDir = configuration.mirrorDir
+        expected.backupDir = "/var/backups/coldvault"
         #expect(configuration == expected)
     }
 }

@@ -35,11 +35,13 @@ struct LoadTests {
             allowPlainHTTP: false, regions: ["us-east-1"], retrievalDelay: RetrievalDelay(),
             retrievalQuotaMode: .refuse, freeTierMonthlyBytes: 10 << 30,
             outputRetention: .seconds(86_400),
-            deletionGrace: .seconds(86_400), uploadExpiry: .seconds(604_800), compression: .lz4, outputMode: .inPlace,
+            deletionGrace: .seconds(86_400), masterKeyRotation: .seconds(90 * 86_400), keyDestructionWait: .seconds(604_800),
+            uploadExpiry: .seconds(604_800), compression: .lz4, outputMode: .inPlace,
             memoryBudgetBytes: 134_217_728, maxConnections: 1024, maxConnectionsPerAddress: 256,
             maxRequestsPerAccount: 256, requestRatePerAccount: 0, jobs: 4, minimumBodyRate: 1024,
             bodyRateGrace: .seconds(20),
             bodyStallTimeout: .seconds(30), shutdownGrace: .seconds(15), spaceReserveBytes: 268_435_456,
+            scrubBytesPerSecond: 33_554_432, scrubCpuPercent: 10, scrubPeriodDays: 30, mirrorDir: nil, mirrorFailure: .proceed,
             logLevel: .info,
             notices: [])
         #expect(configuration == expected)
@@ -103,6 +105,11 @@ struct LoadTests {
             spaceReserve: 1024
             retrievalQuotaMode: queue
             freeTierMonthlyBytes: 5GiB
+            scrubBytesPerSecond: 0
+            scrubCpuPercent: 100
+            scrubPeriodDays: 7
+            mirrorDir: /mirror
+            mirrorFailure: refuse
             logLevel: trace
             """, to: name)
         let configuration = try ServiceConfiguration.load(flags: [:], environment: [:], filePath: file)
@@ -111,11 +118,13 @@ struct LoadTests {
             adminSocket: "/run/coldvault.sock", tls: .init(certificate: certificate, privateKey: certificate),
             allowPlainHTTP: true, regions: ["eu-west-1", "us-east-1"],
             retrievalDelay: RetrievalDelay(expedited: .seconds(1), standard: .seconds(2), bulk: .seconds(3)),
-            retrievalQuotaMode: .queue, freeTierMonthlyBytes: 5 << 30, outputRetention: .seconds(1), deletionGrace: .zero, uploadExpiry: .seconds(86_400), compression: .none,
-            outputMode: .staged, memoryBudgetBytes: 50_331_648, maxConnections: 7,
+            retrievalQuotaMode: .queue, freeTierMonthlyBytes: 5 << 30, outputRetention: .seconds(1), deletionGrace: .zero,
+            masterKeyRotation: .seconds(90 * 86_400), keyDestructionWait: .seconds(604_800), uploadExpiry: .seconds(86_400),
+            compression: .none, outputMode: .staged, memoryBudgetBytes: 50_331_648, maxConnections: 7,
             maxConnectionsPerAddress: 0, maxRequestsPerAccount: 3, requestRatePerAccount: 100, jobs: 64, minimumBodyRate: 0,
             bodyRateGrace: .seconds(5), bodyStallTimeout: .seconds(6), shutdownGrace: .seconds(60),
-            spaceReserveBytes: 1024,
+            spaceReserveBytes: 1024, scrubBytesPerSecond: 0, scrubCpuPercent: 100, scrubPeriodDays: 7, mirrorDir: "/mirror",
+            mirrorFailure: .refuse,
             logLevel: .trace, notices: [])
         #expect(configuration == expected)
     }

@@ -129,6 +129,8 @@ extension CatalogLaw {
             try await catalog.doom(blobs)
             #expect(try await catalog.doomedBlobs(at: .now(19), limit: 9).isEmpty)
             #expect(try await catalog.doomedBlobs(at: .now(30), limit: 9) == [blobs[1], blobs[0]])
+            #expect(try await catalog.isDoomed(blobs[2].id, in: blobs[2].store))
+            #expect(try await !catalog.isDoomed("never-doomed", in: .cold))
             #expect(try await catalog.doomedBlobs(at: .now(99), limit: 2) == [blobs[1], blobs[0]])
             try await catalog.forgetDoomed([blobs[1]])
             #expect(try await catalog.doomedBlobs(at: .now(99), limit: 9) == [blobs[0], blobs[2]])

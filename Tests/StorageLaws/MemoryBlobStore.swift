@@ -30,8 +30,11 @@ public final class MemoryBlobStore: BlobStore {
 
     private struct State {
         var blobs: [BlobID: [UInt8]] = [:]
+        /// The names in order, until one comes or goes.
+        var sorted: [BlobID]?
         var usedBytes: UInt64 = 0
         /// Askings left until a cold blob can be read; absent: not asked for.
+        var asides: [(id: BlobID, bytes: [UInt8])] = []
         var thawing: [BlobID: Int] = [:]
         var failures: [Operation: [StorageError.Code]] = [:]
 
@@ -48,6 +51,7 @@ public final class MemoryBlobStore: BlobStore {
                 throw StorageError(.noSpace, "the memory store is full")
             }
             blobs[id] = bytes
+            sorted = nil
             usedBytes += UInt64(bytes.count)
         }
     }
@@ -68,7 +72,12 @@ public final class MemoryBlobStore: BlobStore {
         state.withLock { $0.failures[operation, default: []] += codes }
     }
     /// Replaces the bytes of a blob, write-once or not: rot, or a swap. Nil loses it.
-    public func overwrite(_ id: BlobID, with bytes: [UInt8]?) { state.withLock { $0.blobs[id] = bytes } }
+    public func overwrite(_ id: BlobID, with bytes: [UInt8]?) {
+        state.withLock {
+            $0.blobs[id] = bytes
+            $0.sorted = nil
+        }
+    }
     /// Makes recalled blobs cold again.
     public func freeze() { state.withLock { $0.thawing = [:] } }
 
@@ -92,6 +101,7 @@ public final class MemoryBlobStore: BlobStore {
                 for (id, bytes) in blobs { try state.put(id, Array(bytes.readableBytesView), capacity: capacityBytes) }
             } catch {
                 (state.blobs, state.usedBytes) = before
+                state.sorted = nil
                 throw error
             }
         }
@@ -122,17 +132,31 @@ public final class MemoryBlobStore: BlobStore {
     public func list(prefix: String, after: BlobID?, limit: Int) async throws(StorageError) -> [BlobListing] {
         try change { (state) throws(StorageError) in
             try state.admit(.list)
-            let ids = state.blobs.keys.filter { id in
-                id.name.utf8.starts(with: prefix.utf8) && after.map { $0 < id } ?? true
-            }
-            return ids.sorted().prefix(limit).map { BlobListing(id: $0, bytes: UInt64(state.blobs[$0]?.count ?? 0)) }
+            let sorted = state.sorted ?? state.blobs.keys.sorted()
+            state.sorted = sorted
+            let ids = sorted[Self.start(of: prefix, after: after, in: sorted)...]
+                .prefix { $0.name.utf8.starts(with: prefix.utf8) }
+            return ids.prefix(limit).map { BlobListing(id: $0, bytes: UInt64(state.blobs[$0]?.count ?? 0)) }
         }
+    }
+
+    /// Where what follows `after` and begins with `prefix` begins.
+    private static func start(of prefix: String, after: BlobID?, in sorted: [BlobID]) -> Int {
+        var (low, high) = (0, sorted.count)
+        while low < high {
+            let middle = (low + high) / 2
+            let isBefore =
+                sorted[middle].name.utf8.lexicographicallyPrecedes(prefix.utf8) || after.map { sorted[middle] <= $0 } ?? false
+            if isBefore { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     public func delete(_ id: BlobID) async throws(StorageError) {
         try change { (state) throws(StorageError) in
             try state.admit(.delete)
             if let bytes = state.blobs.removeValue(forKey: id) { state.usedBytes -= UInt64(bytes.count) }
+            state.sorted = nil
             state.thawing[id] = nil
         }
     }
@@ -148,6 +172,17 @@ public final class MemoryBlobStore: BlobStore {
                 state.thawing[id] = max(0, left - 1)
             }
             return allReady ? .ready : .pending(recallDelay.wait)
+        }
+    }
+
+    /// What was set aside, in order.
+    public var asides: [(id: BlobID, bytes: [UInt8])] { state.withLock { $0.asides } }
+
+    public func setAside(_ id: BlobID) async throws(StorageError) -> Bool {
+        try change { (state) throws(StorageError) in
+            guard let bytes = state.blobs.removeValue(forKey: id) else { return false }
+            state.asides.append((id, bytes))
+            return true
         }
     }
 

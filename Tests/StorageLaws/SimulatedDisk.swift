@@ -137,6 +137,17 @@ public final class SimulatedDisk: Disk {
         }
     }
 
+    public func link(_ path: String, to newPath: String) async throws(StorageError) {
+        try await perform(.publish) { (state) throws(StorageError) in
+            guard case .file(let id)? = state.resolve(path) else { throw SimulatedDiskState.notFound(path) }
+            let (newDirectory, newName) = try state.place(newPath)
+            guard state.directories[newDirectory]?.names[newName] == nil else {
+                throw StorageError(.alreadyExists, "\(newPath) exists")
+            }
+            state.setName(newName, in: newDirectory, to: .file(id))
+        }
+    }
+
     public func remove(_ path: String) async throws(StorageError) {
         try await perform(.remove) { (state) throws(StorageError) in
             guard case .file? = state.resolve(path) else { return }

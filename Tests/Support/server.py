@@ -78,6 +78,9 @@ class Server:
         answer = json.loads(self.command(arguments).stdout)
         self.account = Account(answer["accountId"], answer["accessKeyId"], answer["secretAccessKey"])
         self.recovery_key = answer["recoveryKey"]
+        self.signing_key = answer["signingPublicKey"]
+        self.backup_key_file = self.folder / "backup.key"
+        self.backup_key_file.write_text(answer["backupKey"] + "\n")
         return answer
 
     def command(self, arguments, check=True, timeout=60, environment=None):
@@ -102,6 +105,17 @@ class Server:
         if not check:
             return result
         return json.loads(result.stdout) if result.stdout.strip() else None
+
+    def restore_arguments(self, backup, *more):
+        return [
+            "backup", "restore", "--file", str(backup), "--backup-key-file", str(self.backup_key_file), "--data-dir",
+            str(self.data_dir), "--root-key-file", str(self.root_key_file), "--output", "json", *more,
+        ]
+
+    def restore(self, backup, *more, check=True):
+        """Puts a backup back; the service must be stopped. The report, or with check=False the finished process."""
+        result = self.command(self.restore_arguments(backup, *more), check=check)
+        return json.loads(result.stdout) if check else result
 
     def environment(self):
         """The caller's environment without anything that could configure the service or reach AWS."""

@@ -29,7 +29,7 @@ MAX_LINES = 500
 
 PURE = {"AccessPolicy", "CanonicalJSON", "Compression", "Cryptography", "RequestSignature", "SealedArchive", "TreeHash", "VaultModel"}
 CONTRACTS = {"Execution", "Messaging", "Storage"}
-ADAPTERS = {"FileBlobStore", "FileKeyCustody", "MessageDelivery", "PosixDisk", "SQLiteCatalog"}
+ADAPTERS = {"FileBlobStore", "FileKeyCustody", "MessageDelivery", "MirroredBlobStore", "PosixDisk", "SQLiteCatalog"}
 ENGINE = {"VaultEngine"}
 EDGES = {"AdminAPI", "GlacierAPI", "Observability", "ServiceConfiguration", "VaultClient"}
 EXECUTABLE = {"coldvault"}

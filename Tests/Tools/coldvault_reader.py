@@ -6,6 +6,11 @@
     coldvault_reader.py --data-dir DIR (--root-key-file FILE | --recovery-key-file FILE) extract --archive ID --output FILE
     coldvault_reader.py --data-dir DIR (--root-key-file FILE | --recovery-key-file FILE) verify
 
+    coldvault_reader.py backup --file BACKUP [--backup-key-file FILE] [--output FILE]
+
+The last form verifies a backup (Docs/Formats/Backup-v1.md) and, with the private half of its key (CVBK1-…), writes what it holds: an SQLite
+database, or the document with the key files.
+
 A recovery key file holds the text CVRK1-… that was printed once; `-` reads it from standard input. (--recovery-key TEXT works as well, but
 other users of the machine can read command lines.)
 
@@ -25,7 +30,9 @@ import struct
 import sys
 import tempfile
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
@@ -148,18 +155,18 @@ def decode(data, name):
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-def recovery_key(text):
+def recovery_key(text, prefix="CVRK1", label=b"coldvault/recovery-key/v1"):
     text = re.sub(r"[-\s]", "", text).upper()
-    require(text.startswith("CVRK1"), "malformed", "a recovery key starts with CVRK1")
+    require(text.startswith(prefix), "malformed", f"such a key starts with {prefix}")
     digits = text[5:].translate(str.maketrans("OIL", "011"))
-    require(len(digits) == 56 and all(c in CROCKFORD for c in digits), "malformed", "not a recovery key")
+    require(len(digits) == 56 and all(c in CROCKFORD for c in digits), "malformed", "not a printed key")
     number = 0
     for digit in digits:
         number = number << 5 | CROCKFORD.index(digit)
     payload = number.to_bytes(35, "big")
     key = payload[:32]
-    checksum = hashlib.sha256(b"coldvault/recovery-key/v1\0" + key).digest()[:3]
-    require(hmac.compare_digest(checksum, payload[32:]), "malformed", "typing error in the recovery key")
+    checksum = hashlib.sha256(label + b"\0" + key).digest()[:3]
+    require(hmac.compare_digest(checksum, payload[32:]), "malformed", "typing error in the printed key")
     return key
 
 
@@ -415,6 +422,73 @@ class LeafTree:
         return tree_hash(self.digests + ([self.hasher.digest()] if self.fill else []))
 
 
+# --- Backup-v1 ---------------------------------------------------------------------------------------------------------
+
+BACKUP, BACKUP_END = bytes.fromhex("894356424B0D0A1A"), bytes.fromhex("89435642450D0A1A")
+BACKUP_FIXED, BACKUP_RECIPIENT, BACKUP_TRAILER = 128, 120, 112
+
+
+class Backup:
+    """A backup file, verified as far as that needs no key."""
+
+    def __init__(self, path):
+        with open(path, "rb") as file:
+            self.data = file.read()
+        data = self.data
+        require(data[:8] == BACKUP, "notABlob")
+        require(len(data) >= BACKUP_FIXED, "truncated")
+        self.kind, version, suite, count, self.created, self.generation = struct.unpack(">BBHIQQ", data[8:32])
+        require(version == 1 and self.kind in (1, 2), "newerVersion")
+        require(suite == 1, "unknownSuite")
+        require(1 <= count <= 16, "malformed", "recipients")
+        self.service, self.salt, self.ephemeral = data[32:64], data[64:96], data[96:128]
+        end = BACKUP_FIXED + count * BACKUP_RECIPIENT
+        require(len(data) >= end + HEADER + TAG + BACKUP_TRAILER, "truncated")
+        self.header = data[:end]
+        wraps = [data[at:at + BACKUP_RECIPIENT] for at in range(BACKUP_FIXED, end, BACKUP_RECIPIENT)]
+        self.wraps = {wrap[:16]: wrap[16:] for wrap in wraps}
+        require(len(self.wraps) == count, "malformed", "a recipient twice")
+        trailer = data[-BACKUP_TRAILER:]
+        require(trailer[:8] == BACKUP_END, "truncated")
+        require(struct.unpack(">Q", trailer[8:16])[0] == len(data) - BACKUP_TRAILER, "truncated")
+        require(hmac.compare_digest(hashlib.sha256(data[:-BACKUP_TRAILER]).digest(), trailer[16:48]), "tampered")
+        try:
+            Ed25519PublicKey.from_public_bytes(self.service).verify(trailer[48:], b"coldvault/backup-signature/v1\0" + trailer[8:48])
+        except (InvalidSignature, ValueError):
+            raise FormatError("wrongSignature") from None
+
+    def payload(self, private):
+        own = X25519PrivateKey.from_private_bytes(private)
+        public = own.public_key().public_bytes_raw()
+        wrapped = self.wraps.get(hashlib.sha256(b"coldvault/backup-key-id/v1\0" + public).digest()[:16])
+        require(wrapped is not None, "wrongIdentity", "the backup is sealed to another key")
+        try:
+            shared = own.exchange(X25519PublicKey.from_public_bytes(self.ephemeral))
+        except ValueError:
+            raise FormatError("wrongKeyOrContext") from None
+        info = b"coldvault/backup-key-wrap/v1\0" + self.header[:BACKUP_FIXED] + public
+        wrapping = HKDFExpand(SHA512(), 32, info).derive(hmac.new(self.salt, shared, hashlib.sha512).digest())
+        file_key = open_message(wrapped, wrapping, info)
+        return open_message(self.data[len(self.header):-BACKUP_TRAILER], file_key, b"coldvault/backup/v1\0" + self.header)
+
+
+def open_backup(arguments):
+    backup = Backup(arguments.file)
+    kind = {1: "catalog", 2: "keyring"}[backup.kind]
+    print(f"{kind} of generation {backup.generation}, whole, and signed by {backup.service.hex()}")
+    if arguments.backup_key_file is None:
+        return 0
+    with open(arguments.backup_key_file, encoding="utf-8", errors="replace") as file:
+        private = recovery_key(file.read(4096), "CVBK1", b"coldvault/backup-key/v1")
+    payload = backup.payload(private)
+    print(f"opened: {len(payload)} bytes")
+    if arguments.output is not None:
+        handle = os.open(arguments.output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(payload)
+    return 0
+
+
 # --- commands ----------------------------------------------------------------------------------------------------------
 
 def report(failures):
@@ -492,8 +566,8 @@ def root_key(arguments):
 
 def main():
     parser = argparse.ArgumentParser(description="Reads a Coldvault data directory from blobs/, keys/ and a root key alone.")
-    parser.add_argument("--data-dir", required=True, type=pathlib.Path)
-    keys = parser.add_mutually_exclusive_group(required=True)
+    parser.add_argument("--data-dir", type=pathlib.Path)
+    keys = parser.add_mutually_exclusive_group()
     keys.add_argument("--root-key-file", type=pathlib.Path)
     keys.add_argument("--recovery-key-file", help="file with the text CVRK1-… that was printed once; '-' reads standard input")
     keys.add_argument("--recovery-key", help="the text itself: other users of the machine can read it; better --recovery-key-file")
@@ -508,8 +582,20 @@ def main():
     command.set_defaults(run=extract)
     command = commands.add_parser("verify", help="open every byte of every archive")
     command.set_defaults(run=verify)
+    command = commands.add_parser("backup", help="verify a backup; with its key, write what it holds")
+    command.add_argument("--file", required=True)
+    command.add_argument("--backup-key-file")
+    command.add_argument("--output")
+    command.set_defaults(run=None)
     arguments = parser.parse_args()
+    if arguments.run is not None:
+        if arguments.data_dir is None:
+            parser.error("--data-dir is missing")
+        if arguments.root_key_file is None and arguments.recovery_key is None and arguments.recovery_key_file is None:
+            parser.error("one of --root-key-file, --recovery-key-file and --recovery-key is missing")
     try:
+        if arguments.run is None:
+            return open_backup(arguments)
         return arguments.run(Reader(arguments.data_dir, root_key(arguments)), arguments)
     except (FormatError, KeyError, TypeError, OSError) as error:
         print(f"coldvault_reader: {error}", file=sys.stderr)

@@ -184,11 +184,13 @@ def blob_vectors():
         ("bad magic", b"\x88" + good[1:], "notABlob"), ("a text file", b"hello, this is not a blob, it is a text of many bytes", "notABlob"),
         ("nothing", b"", "notABlob"), ("short", good[:39], "malformed"), ("magic only", good[:8], "malformed"),
         ("version 2", preamble(3, VAULT, 2, 9, version=2), "newerVersion"),
-        ("version 0", preamble(3, VAULT, 2, 9, version=0), "newerVersion"), ("kind 5", preamble(5, VAULT, 2, 9), "newerVersion"),
+        ("version 0", preamble(3, VAULT, 2, 9, version=0), "newerVersion"), ("kind 6", preamble(6, VAULT, 2, 9), "newerVersion"),
         ("kind 0", preamble(0, VAULT, 2, 9), "newerVersion"), ("suite 2", preamble(3, VAULT, 2, 9, suite=2), "unknownSuite"),
     ]
     names = {
         "accounts/123456789012/00000000000000000007": {"is": "account", "generation": 7},
+        "audit/00000000000000000007": {"is": "audit", "first": 7},
+        "service/checkpoint-00000000000000000007": {"is": "checkpoint", "generation": 7},
         f"vaults/{ACCOUNT}/{VAULT.hex()}/records/vault-00000000000000000001": {"is": "vault", "generation": 1},
         f"vaults/{ACCOUNT}/{VAULT.hex()}/uploads/{ARCHIVE.hex()}.00000001700000000000": {"is": "upload", "generation": 1700000000000},
         f"vaults/{ACCOUNT}/{VAULT.hex()}/archives/{ARCHIVE.hex()[:2]}/{ARCHIVE.hex()}.manifest-00000000000000000002":

@@ -252,6 +252,10 @@ final class AccessCountingCatalog: Catalog {
         await note("doom")
         return try await real.doom(blobs)
     }
+    func isDoomed(_ blob: String, in store: DoomedBlob.Store) async throws(StorageError) -> Bool {
+        await note("isDoomed")
+        return try await real.isDoomed(blob, in: store)
+    }
     func doomedBlobs(at now: Timestamp, limit: Int) async throws(StorageError) -> [DoomedBlob] {
         await note("doomedBlobs")
         return try await real.doomedBlobs(at: now, limit: limit)

@@ -18,7 +18,7 @@ extension GlacierEndpoints {
         let stored = try await operations.uploadArchive(
             UploadArchiveRequest(
                 location: location, contentLength: length, treeHash: treeHash, linearHash: linearHash,
-                description: description),
+                description: description, caller: request.caller),
             body: request.stream)
         return archiveCreated(stored, in: request.path(of: location))
     }

@@ -10,7 +10,7 @@ extension GlacierEndpoints {
     func initiateJob(_ request: OperationRequest) async throws -> Answer {
         let location = try request.location()
         guard let job = request.job else { throw WireError.missing("Job Parameters") }
-        let jobID = try await operations.initiateJob(location, try job.get())
+        let jobID = try await operations.initiateJob(location, try job.get(), by: request.caller)
         return .accepted(
             .accepted, [("Location", "\(request.path(of: location))/jobs/\(jobID)"), ("x-amz-job-id", jobID)])
     }

@@ -11,7 +11,7 @@ extension GlacierEndpoints {
         let location = try request.location()
         let partBytes = try request.headers.partSize()
         let uploadID = try await operations.initiateUpload(
-            location, partBytes: partBytes, description: try request.headers.archiveDescription())
+            location, partBytes: partBytes, description: try request.headers.archiveDescription(), by: request.caller)
         return .accepted(
             .created,
             [
@@ -39,12 +39,12 @@ extension GlacierEndpoints {
         let size = try request.headers.byteCount("x-amz-archive-size")
         let treeHash = try request.headers.digest("x-amz-sha256-tree-hash")
         let stored = try await operations.completeUpload(
-            location, uploadID: request.route.identifier, size: size, treeHash: treeHash)
+            location, uploadID: request.route.identifier, size: size, treeHash: treeHash, by: request.caller)
         return archiveCreated(stored, in: request.path(of: location))
     }
 
     func abortUpload(_ request: OperationRequest) async throws -> Answer {
-        try await operations.abortUpload(try request.location(), uploadID: request.route.identifier)
+        try await operations.abortUpload(try request.location(), uploadID: request.route.identifier, by: request.caller)
         return .noContent()
     }
 

@@ -8,7 +8,7 @@ import VaultModel
 extension GlacierEndpoints {
     func setVaultNotifications(_ request: OperationRequest) async throws -> Answer {
         let notifications = try SettingParameters.notifications(request.wholeBody)
-        try await operations.setVaultNotifications(try request.location(), notifications)
+        try await operations.setVaultNotifications(try request.location(), notifications, by: request.caller)
         return .noContent()
     }
 
@@ -17,13 +17,13 @@ extension GlacierEndpoints {
     }
 
     func deleteVaultNotifications(_ request: OperationRequest) async throws -> Answer {
-        try await operations.deleteVaultNotifications(try request.location())
+        try await operations.deleteVaultNotifications(try request.location(), by: request.caller)
         return .noContent()
     }
 
     func setVaultAccessPolicy(_ request: OperationRequest) async throws -> Answer {
         let policy = try SettingParameters.policy(request.wholeBody)
-        try await operations.setVaultAccessPolicy(try request.location(), policy)
+        try await operations.setVaultAccessPolicy(try request.location(), policy, by: request.caller)
         return .noContent()
     }
 
@@ -32,23 +32,23 @@ extension GlacierEndpoints {
     }
 
     func deleteVaultAccessPolicy(_ request: OperationRequest) async throws -> Answer {
-        try await operations.deleteVaultAccessPolicy(try request.location())
+        try await operations.deleteVaultAccessPolicy(try request.location(), by: request.caller)
         return .noContent()
     }
 
     func initiateVaultLock(_ request: OperationRequest) async throws -> Answer {
         let policy = try SettingParameters.policy(request.wholeBody)
-        let lockID = try await operations.initiateVaultLock(try request.location(), policy: policy)
+        let lockID = try await operations.initiateVaultLock(try request.location(), policy: policy, by: request.caller)
         return .accepted(.created, [("x-amz-lock-id", lockID)])
     }
 
     func completeVaultLock(_ request: OperationRequest) async throws -> Answer {
-        try await operations.completeVaultLock(try request.location(), lockID: request.route.identifier)
+        try await operations.completeVaultLock(try request.location(), lockID: request.route.identifier, by: request.caller)
         return .noContent()
     }
 
     func abortVaultLock(_ request: OperationRequest) async throws -> Answer {
-        try await operations.abortVaultLock(try request.location())
+        try await operations.abortVaultLock(try request.location(), by: request.caller)
         return .noContent()
     }
 
@@ -57,12 +57,12 @@ extension GlacierEndpoints {
     }
 
     func addTags(_ request: OperationRequest) async throws -> Answer {
-        try await operations.addTags(try request.location(), try TagParameters.tags(request.wholeBody))
+        try await operations.addTags(try request.location(), try TagParameters.tags(request.wholeBody), by: request.caller)
         return .noContent()
     }
 
     func removeTags(_ request: OperationRequest) async throws -> Answer {
-        try await operations.removeTags(try request.location(), try TagParameters.keys(request.wholeBody))
+        try await operations.removeTags(try request.location(), try TagParameters.keys(request.wholeBody), by: request.caller)
         return .noContent()
     }
 
@@ -75,7 +75,7 @@ extension GlacierEndpoints {
 extension GlacierEndpoints {
     func setDataRetrievalPolicy(_ request: OperationRequest) async throws -> Answer {
         let policy = try SettingParameters.retrievalPolicy(request.wholeBody)
-        try await operations.setDataRetrievalPolicy(request.account, request.caller.region, policy)
+        try await operations.setDataRetrievalPolicy(request.account, request.caller.region, policy, by: request.caller)
         return .noContent()
     }
 
@@ -86,7 +86,7 @@ extension GlacierEndpoints {
     }
 
     func purchaseProvisionedCapacity(_ request: OperationRequest) async throws -> Answer {
-        let id = try await operations.purchaseProvisionedCapacity(request.account, request.caller.region)
+        let id = try await operations.purchaseProvisionedCapacity(request.account, request.caller.region, by: request.caller)
         return .accepted(.created, [("x-amz-capacity-id", id)])
     }
 

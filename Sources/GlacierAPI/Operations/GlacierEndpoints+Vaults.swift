@@ -8,7 +8,7 @@ import VaultModel
 extension GlacierEndpoints {
     func createVault(_ request: OperationRequest) async throws -> Answer {
         let location = try request.location()
-        try await operations.createVault(location)
+        try await operations.createVault(location, by: request.caller)
         return .accepted(.created, [("Location", request.path(of: location))])
     }
 
@@ -17,7 +17,7 @@ extension GlacierEndpoints {
     }
 
     func deleteVault(_ request: OperationRequest) async throws -> Answer {
-        try await operations.deleteVault(try request.location())
+        try await operations.deleteVault(try request.location(), by: request.caller)
         return .noContent()
     }
 

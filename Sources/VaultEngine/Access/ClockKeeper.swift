@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 import Logging
 import Storage
 import Synchronization
@@ -71,10 +72,10 @@ final class ClockKeeper: Sendable {
     }
 
     /// Trusts the wall clock from now on. Durable on return.
-    func confirm() async throws -> ClockStatus {
+    func confirm(audit: AuditEntries) async throws -> ClockStatus {
         _ = try await current()
         let (wall, monotonic) = (clock.now(), clock.monotonic())
-        try await store(ClockRecord(counted: wall, highest: wall, run: clock.run, monotonic: monotonic))
+        try await store(ClockRecord(counted: wall, highest: wall, run: clock.run, monotonic: monotonic), audit: audit)
         state.withLock { state in
             state.guarding?.confirm(wall: wall, monotonic: monotonic)
             state.wasAhead = false
@@ -137,8 +138,8 @@ final class ClockKeeper: Sendable {
     }
 
     /// Two facts, either of which may be the older one after a crash: neither says more than was true.
-    private func store(_ record: ClockRecord) async throws {
-        try await catalog.setFact(ClockRecord.highestFact, record.highestText, audit: .none)
+    private func store(_ record: ClockRecord, audit: AuditEntries = .none) async throws {
+        try await catalog.setFact(ClockRecord.highestFact, record.highestText, audit: audit)
         try await catalog.setFact(ClockRecord.countedFact, record.countedText, audit: .none)
     }
 }
@@ -146,7 +147,12 @@ final class ClockKeeper: Sendable {
 extension VaultEngine {
     /// The operator says that the wall clock is right: lock-dependent deletions go on. Durable on return.
     public func confirmClock() async throws(VaultError) -> ClockStatus {
-        try await vaultErrors("confirming the clock") { try await clockKeeper.confirm() }
+        try await vaultErrors("confirming the clock") {
+            try await clockKeeper.confirm(
+                audit: try audit(
+                    AuditAct(
+                        .clock, "clock:Confirm", by: .operator, on: "clock", ["now": .integer(clock.now().milliseconds)])))
+        }
     }
 
     /// What the service believes about the wall clock; for health checks and operators.

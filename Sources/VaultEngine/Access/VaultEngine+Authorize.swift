@@ -32,6 +32,10 @@ extension VaultEngine {
     func enforce(_ judged: Judgement, _ caller: Caller, _ action: VaultAction) throws(VaultError) {
         guard !judged.decision.isAllowed else { return }
         denials.increment()
+        denialDesk.note(
+            DenialFolder.Key(
+                actor: .caller(caller), action: action.policyName, resource: judged.resource, statement: judged.decision.text),
+            account: judged.resourceAccount, at: clock.now())
         logger.notice(
             "access denied",
             metadata: [

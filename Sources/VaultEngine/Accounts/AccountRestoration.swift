@@ -93,7 +93,10 @@ extension VaultEngine {
         guard let recorded = try await newestRecord(among: names, of: stored.id) else { return }
         let record = try await writeAccountRecord(recorded.state, from: recorded.record.generation + 1)
         let (row, members) = try seal(recorded.state, generation: record.generation)
-        try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation, audit: .none)
+        try await catalog.putAccount(
+            row, members: members, expectedGeneration: stored.generation,
+            audit: try audit(
+                AuditAct(.account, "account:TakeUpRecord", by: .service, account: stored.id, on: "account \(stored.id)")))
         try await doom([recorded.record.blob], of: .cold, after: configuration.deletionGrace)
         try await doomReplaced(accountRecordOf: stored)
         warn(ofAdopted: recorded)

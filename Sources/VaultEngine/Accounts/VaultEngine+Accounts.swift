@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 import Storage
 public import VaultModel
 
@@ -22,7 +23,9 @@ extension VaultEngine {
                 let record = try await writeAccountRecord(account, from: 1)
                 let (row, members) = try seal(account, generation: record.generation)
                 do {
-                    try await catalog.putAccount(row, members: members, expectedGeneration: nil, audit: .none)
+                    try await catalog.putAccount(
+                        row, members: members, expectedGeneration: nil,
+                        audit: try audit(.account(number, "CreateAccount", ["accessKeyId": .string(key.id)])))
                 } catch let error as StorageError {
                     // Somebody made the account first: our record is not that account's.
                     if error.code == .alreadyExists { try await doom([record.blob], of: .cold) }
@@ -44,7 +47,9 @@ extension VaultEngine {
 
     /// A disabled account's keys, users and sessions are refused at once; its data stays.
     public func setAccount(_ id: AccountID, active: Bool) async throws(VaultError) {
-        try await changeAccount(id) { $0.state = active ? .active : .disabled }
+        try await changeAccount(id, as: .account(id, "SetAccount", ["active": .bool(active)])) {
+            $0.state = active ? .active : .disabled
+        }
     }
 
     // MARK: Access keys
@@ -52,7 +57,9 @@ extension VaultEngine {
     /// A further key of a user (nil: of the account's root). Durable on return.
     public func createAccessKey(_ account: AccountID, user: UserName?) async throws(VaultError) -> NewAccessKey {
         let key = makeAccessKey(of: user, now: clock.now())
-        try await changeAccount(account) { state in
+        let act = AuditAct.account(
+            account, "CreateAccessKey", ["accessKeyId": .string(key.id), "user": .optional(user?.text)])
+        try await changeAccount(account, as: act) { state in
             if let user { _ = try state.index(of: user) }
             state.accessKeys.append(key)
         }
@@ -71,7 +78,9 @@ extension VaultEngine {
     }
 
     public func setAccessKey(_ id: String, active: Bool) async throws(VaultError) {
-        try await changeAccount(try await owner(of: id)) { account in
+        let owner = try await owner(of: id)
+        let act = AuditAct.account(owner, "SetAccessKey", ["accessKeyId": .string(id), "active": .bool(active)])
+        try await changeAccount(owner, as: act) { account in
             for index in account.accessKeys.indices where account.accessKeys[index].id == id {
                 account.accessKeys[index].state = active ? .active : .disabled
             }
@@ -79,7 +88,9 @@ extension VaultEngine {
     }
 
     public func deleteAccessKey(_ id: String) async throws(VaultError) {
-        try await changeAccount(try await owner(of: id)) { account in account.accessKeys.removeAll { $0.id == id } }
+        let owner = try await owner(of: id)
+        let act = AuditAct.account(owner, "DeleteAccessKey", ["accessKeyId": .string(id)])
+        try await changeAccount(owner, as: act) { account in account.accessKeys.removeAll { $0.id == id } }
     }
 
     private func owner(of accessKeyID: String) async throws(VaultError) -> AccountID {

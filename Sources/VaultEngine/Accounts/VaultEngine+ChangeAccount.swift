@@ -10,8 +10,6 @@ import VaultModel
 /// How an account changes: opened, changed, written as a durable record, sealed into the catalog; all under the
 /// newest master key.
 extension VaultEngine {
-    private static let secretTable = "access_keys"
-
     static func noAccount(_ id: AccountID) -> VaultError {
         VaultError(.notFound, "There is no account \(id). List the accounts and check the number.")
     }
@@ -23,14 +21,14 @@ extension VaultEngine {
     /// A record that is newer than the catalog (a crash came between the two, or an older catalog was put back) counts first: the change is
     /// made on top of what it says, never instead of it.
     func changeAccount(
-        _ id: AccountID, _ change: (inout AccountState) throws -> Void
+        _ id: AccountID, as act: AuditAct? = nil, _ change: (inout AccountState) throws -> Void
     ) async throws(VaultError) {
         try await vaultErrors("changing an account") {
             try await accountGate.exclusive(id) {
                 // Records that no row stands behind: of rounds that another process won, or that failed.
                 var lost: [WrittenRecord] = []
                 do {
-                    try await commitChange(of: id, losing: &lost, change)
+                    try await commitChange(of: id, losing: &lost, as: act ?? .account(id), change)
                 } catch {
                     await supersede(lost, of: id, after: error)
                     throw error
@@ -40,7 +38,8 @@ extension VaultEngine {
     }
 
     private func commitChange(
-        of id: AccountID, losing lost: inout [WrittenRecord], _ change: (inout AccountState) throws -> Void
+        of id: AccountID, losing lost: inout [WrittenRecord], as act: AuditAct,
+        _ change: (inout AccountState) throws -> Void
     ) async throws {
         var floor: UInt64 = 0
         var adopted: RecordedAccount?
@@ -70,7 +69,8 @@ extension VaultEngine {
             }
             do {
                 let (row, members) = try seal(account, generation: record.generation)
-                try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation, audit: .none)
+                try await catalog.putAccount(
+                    row, members: members, expectedGeneration: stored.generation, audit: try audit(act))
             } catch let error as StorageError where error.code == .conflict {
                 lost.append(record)
                 continue
@@ -101,7 +101,9 @@ extension VaultEngine {
                 let account = try open(stored, try await catalog.members(of: id))
                 let record = try await writeAccountRecord(account, from: highest + 1)
                 let (row, members) = try seal(account, generation: record.generation)
-                try await catalog.putAccount(row, members: members, expectedGeneration: stored.generation, audit: .none)
+                try await catalog.putAccount(
+                    row, members: members, expectedGeneration: stored.generation,
+                    audit: try audit(AuditAct(.account, "account:Supersede", by: .service, account: id, on: "account \(id)")))
                 try await doomReplaced(accountRecordOf: stored)
             }
             try await doom(lost.map(\.blob), of: .cold)
@@ -155,50 +157,13 @@ extension VaultEngine {
 
     /// The rows of a new or changed account.
     func seal(_ account: AccountState, generation: UInt64) throws(VaultError) -> (AccountRow, AccountMembers) {
-        var row = AccountRow(
-            id: account.id, state: account.state, created: account.created, generation: generation,
-            masterVersion: keyring.currentMaster.version)
-        if account.settings != .none {
-            row.settings = try keyring.sealUnderMaster(
-                AccountColumn(settings: account.settings), uid: AccountColumn.rowUID(account.id), random: random)
-        }
-        var members = AccountMembers()
-        for key in account.accessKeys {
-            members.accessKeys.append(
-                AccessKeyRow(
-                    id: key.id, account: account.id, user: key.user, state: key.state, created: key.created,
-                    secret: try sealSecret(key.secret, of: key.id)))
-        }
-        for user in account.users {
-            let policies = try keyring.sealUnderMaster(
-                UserColumn(policies: user.policies), uid: UserColumn.rowUID(account.id, user.name), random: random)
-            members.users.append(
-                UserRow(
-                    account: account.id, name: user.name, state: user.state, created: user.created, policies: policies))
-        }
-        for topic in account.topics {
-            let target = try keyring.sealUnderMaster(
-                TopicDocument(json: topic.document), uid: TopicDocument.rowUID(topic.topic), random: random)
-            members.topics.append(TopicRow(topic: topic.topic, created: topic.created, target: target))
-        }
-        return (row, members)
-    }
-
-    private func sealSecret(_ secret: String, of id: String) throws(VaultError) -> SealedColumnValue {
-        let master = keyring.currentMaster
-        do {
-            let bytes = try SealedColumn.seal(
-                Array(secret.utf8), table: Self.secretTable, rowUID: Array(id.utf8), key: master.key, random: random)
-            return SealedColumnValue(keyVersion: master.version, bytes: bytes)
-        } catch {
-            throw .wrapping(error, "sealing a secret")
-        }
+        try keyring.seal(account, generation: generation, random: random)
     }
 
     func openSecret(of key: AccessKeyRow) throws(VaultError) -> [UInt8] {
         do {
             return try SealedColumn.open(
-                key.secret.bytes, table: Self.secretTable, rowUID: Array(key.id.utf8),
+                key.secret.bytes, table: AccountState.secretTable, rowUID: Array(key.id.utf8),
                 key: try keyring.master(key.secret.keyVersion))
         } catch {
             throw .wrapping(error, "reading the secret of access key \(key.id)")

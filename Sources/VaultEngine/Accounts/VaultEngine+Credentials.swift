@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 import AccessPolicy
 import Cryptography
 import Storage
@@ -88,6 +89,10 @@ extension VaultEngine {
                         + "Shorten it."
                 )
             }
+            try await recordAct(
+                AuditAct(
+                    .session, "session:Create", by: .operator, account: account.id, on: principal.arn,
+                    ["accessKeyId": .string(token.accessKeyID), "expires": .integer(token.expires.milliseconds)]))
             return NewSession(
                 principal: principal, accessKeyID: token.accessKeyID, secretAccessKey: token.secret, sessionToken: text,
                 expires: token.expires)

@@ -8,12 +8,14 @@ public import VaultModel
 extension VaultEngine {
     /// Applies to jobs initiated from now on. Durable on return.
     public func setDataRetrievalPolicy(
-        _ account: AccountID, _ region: Region, _ policy: DataRetrievalPolicy
+        _ account: AccountID, _ region: Region, _ policy: DataRetrievalPolicy, by caller: Caller? = nil
     ) async throws(VaultError) {
         if case .bytesPerHour(let bytes) = policy, !(1...UInt64(Int64.max)).contains(bytes) {
             throw VaultError(.invalidParameter, "BytesPerHour must be between 1 and \(Int64.max).")
         }
-        try await changeAccount(account) { $0.settings.retrievalPolicies[region] = policy }
+        try await changeAccount(
+            account, as: .account(account, region, "glacier:SetDataRetrievalPolicy", by: AuditActor(caller))
+        ) { $0.settings.retrievalPolicies[region] = policy }
     }
 
     public func dataRetrievalPolicy(_ account: AccountID, _ region: Region) async throws(VaultError)
@@ -23,14 +25,18 @@ extension VaultEngine {
     }
 
     /// Buys a unit for one calendar month from now on; the result is its id. Durable on return.
-    public func purchaseProvisionedCapacity(_ account: AccountID, _ region: Region) async throws(VaultError) -> String {
+    public func purchaseProvisionedCapacity(
+        _ account: AccountID, _ region: Region, by caller: Caller? = nil
+    ) async throws(VaultError) -> String {
         // To the second, so that it ends one calendar month later to the second.
         let now = Timestamp(milliseconds: clock.now().milliseconds / 1000 * 1000)
         // Letters and digits only: an id that began with a hyphen would look like an option to command lines.
         let unit = CapacityUnit(
             id: AccessKeyText.make(characters: 24, out: AccessKeyText.secretAlphabet, random: random), start: now,
             expiration: now.oneCalendarMonthLater)
-        try await changeAccount(account) { state in
+        try await changeAccount(
+            account, as: .account(account, region, "glacier:PurchaseProvisionedCapacity", by: AuditActor(caller))
+        ) { state in
             let active = state.settings.capacity[region, default: []].filter { $0.isActive(at: now) }
             guard active.count < CapacityUnit.limit else {
                 throw VaultError(

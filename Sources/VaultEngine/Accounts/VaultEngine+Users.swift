@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 import AccessPolicy
 import Storage
 public import VaultModel
@@ -10,7 +11,9 @@ extension VaultEngine {
     /// Durable on return. The user has no key and no policy yet.
     public func createUser(_ account: AccountID, _ name: UserName) async throws(VaultError) {
         let now = clock.now()
-        try await changeAccount(account) { state in
+        try await changeAccount(
+            account, as: .account(account, "CreateUser", ["user": .string(name.text)])
+        ) { state in
             guard !state.users.contains(where: { $0.name == name }) else {
                 throw VaultError(
                     .invalidParameter, "Account \(account) has a user \(name) already. Choose another name.")
@@ -32,14 +35,18 @@ extension VaultEngine {
 
     /// A disabled user's keys and sessions are refused at once.
     public func setUser(_ account: AccountID, _ name: UserName, active: Bool) async throws(VaultError) {
-        try await changeAccount(account) { state in
+        try await changeAccount(
+            account, as: .account(account, "SetUser", ["user": .string(name.text), "active": .bool(active)])
+        ) { state in
             state.users[try state.index(of: name)].state = active ? .active : .disabled
         }
     }
 
     /// The user's keys and policies go with it, in one change; its sessions end.
     public func deleteUser(_ account: AccountID, _ name: UserName) async throws(VaultError) {
-        try await changeAccount(account) { state in
+        try await changeAccount(
+            account, as: .account(account, "DeleteUser", ["user": .string(name.text)])
+        ) { state in
             state.users.remove(at: try state.index(of: name))
             state.accessKeys.removeAll { $0.user == name }
         }
@@ -57,14 +64,18 @@ extension VaultEngine {
                 .invalidParameter, "A policy's name has 1 to 128 characters out of A-Z a-z 0-9 + = , . @ _ -")
         }
         try Self.check(document, as: .identity, maxBytes: Limits.maxIdentityPolicyBytes, called: "policy \(name)")
-        try await changeAccount(account) { state in
+        try await changeAccount(
+            account, as: .policy(account, "PutUserPolicy", user, name)
+        ) { state in
             state.users[try state.index(of: user)].policies[name] = document
         }
     }
 
     /// Succeeds when there is none.
     public func deleteUserPolicy(_ account: AccountID, _ user: UserName, name: String) async throws(VaultError) {
-        try await changeAccount(account) { state in
+        try await changeAccount(
+            account, as: .policy(account, "DeleteUserPolicy", user, name)
+        ) { state in
             state.users[try state.index(of: user)].policies[name] = nil
         }
     }

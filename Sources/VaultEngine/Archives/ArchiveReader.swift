@@ -14,6 +14,8 @@ struct ArchiveReader: Sendable {
     let engine: VaultEngine
     let vault: VaultRow
     let manifest: Manifest
+    /// Where parts are read from.
+    private let store: any BlobStore
     private let dataKey: SecretKey
     /// Where each part begins in the archive.
     private let starts: [UInt64]
@@ -26,41 +28,23 @@ struct ArchiveReader: Sendable {
     /// Opens and verifies the manifest that the catalog names. Cold stores need no recall for it only if their manifests are warm; the caller
     /// recalls first otherwise.
     static func open(_ archive: ArchiveRow, in vault: VaultRow, engine: VaultEngine) async throws -> ArchiveReader {
-        let account = vault.location.account.digits
-        let name = BlobName.manifest(
-            account: account, vaultUID: vault.uid.bytes, archiveUID: archive.uid.bytes, generation: archive.generation)
-        let id = try blobID(name.text)
-        guard let bytes = try await engine.cold.size(of: id) else {
-            throw StorageError(.integrity, "The manifest \(id) is missing from the blob store.")
+        try await engine.cold.readingCopies { copy in
+            try await open(archive, in: vault, engine: engine, from: copy).reading(from: engine.cold)
         }
-        guard bytes <= UInt64(SealedBlob.maxBlobBytes) else { throw FormatError.limitExceeded("a manifest of \(bytes) bytes") }
-        var blob: [UInt8] = []
-        blob.reserveCapacity(Int(bytes))
-        while UInt64(blob.count) < bytes {
-            let end = min(bytes, UInt64(blob.count) + UInt64(engine.cold.maxReadBytes))
-            blob += try await engine.cold.read(id, range: UInt64(blob.count)..<end).readableBytesView
-        }
-        let vaultKey = try engine.keyring.key(of: vault, version: archive.keyVersion)
-        let sealed = blob
-        let manifest = try await engine.compute.run {
-            let expectation = BlobExpectation(
-                .manifest, uid: archive.uid.bytes, index: archive.keyVersion, number: archive.generation)
-            return try Manifest(
-                decoding: SealedBlob.open(
-                    sealed, expecting: expectation, account: account, vaultUID: vault.uid.bytes, key: vaultKey
-                ).plaintext)
-        }
-        guard let wrap = manifest.keys.first(where: { $0.kind == WrappedKey.serviceKind && $0.version == archive.keyVersion }) else {
-            throw FormatError.malformed("manifest without a service wrap of key version \(archive.keyVersion)")
-        }
-        let dataKey = try KeyWrap.unwrap(wrap.wrapped, under: vaultKey, context: ArchiveBirth.wrapContext(vault, archive.uid))
-        guard manifest.archiveUID == archive.uid.bytes, manifest.size == archive.size,
-            TreeHash.combine(manifest.parts.map(\.treeHash)) == manifest.treeHash
-        else { throw FormatError.malformed("manifest: it does not describe the archive of the catalog") }
-        return try ArchiveReader(engine: engine, vault: vault, manifest: manifest, dataKey: dataKey)
     }
 
-    private init(engine: VaultEngine, vault: VaultRow, manifest: Manifest, dataKey: SecretKey) throws {
+    /// From one copy alone, manifest and parts.
+    static func open(
+        _ archive: ArchiveRow, in vault: VaultRow, engine: VaultEngine, from store: any BlobStore
+    ) async throws -> ArchiveReader {
+        let (manifest, dataKey) = try await readManifest(of: archive, in: vault, engine: engine, from: store, mayFollow: true)
+        return try ArchiveReader(engine: engine, vault: vault, manifest: manifest, store: store, dataKey: dataKey)
+    }
+
+    private init(
+        engine: VaultEngine, vault: VaultRow, manifest: Manifest, store: any BlobStore, dataKey: SecretKey
+    ) throws {
+        self.store = store
         self.engine = engine
         self.vault = vault
         self.manifest = manifest
@@ -77,6 +61,26 @@ struct ArchiveReader: Sendable {
         }
         guard position == manifest.size else { throw FormatError.malformed("manifest: its parts do not add up to its size") }
         self.starts = starts
+    }
+
+    private init(_ other: ArchiveReader, store: any BlobStore) {
+        engine = other.engine
+        vault = other.vault
+        manifest = other.manifest
+        dataKey = other.dataKey
+        starts = other.starts
+        self.store = store
+    }
+
+    /// The same archive with its parts read from `store`.
+    func reading(from store: any BlobStore) -> ArchiveReader { ArchiveReader(self, store: store) }
+
+    /// Reads every byte of a part from one copy.
+    func verifyPart(_ index: Int, on copy: any BlobStore, pace: ScrubPace) async throws {
+        let scratch = engine.scratch.take()
+        defer { engine.scratch.give(scratch) }
+        let reader = try await reading(from: copy).open(index, scratch: scratch)
+        try await reader.verifyWhole(ciphertext: manifest.parts[index].ciphertextSHA256, pace: pace)
     }
 
     /// The blobs that hold `range`.
@@ -141,7 +145,7 @@ struct ArchiveReader: Sendable {
             blob: try blobID(part.blob), blobBytes: part.ciphertextBytes, length: part.length, treeHash: part.treeHash,
             expectation: BlobExpectation(.part, uid: manifest.archiveUID, index: part.index, number: part.number),
             sealHeader: part.sealHeader, account: vault.location.account, vault: vault.uid, key: dataKey)
-        return try await PartReader.open(source, in: engine.cold, compute: engine.compute, scratch: scratch)
+        return try await PartReader.open(source, in: store, compute: engine.compute, scratch: scratch)
     }
 
     private func partIndices(_ range: ByteRange) -> Range<Int> {

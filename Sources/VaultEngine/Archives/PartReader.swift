@@ -13,7 +13,8 @@ struct PartSource: Sendable {
     let blob: BlobID
     /// As the manifest or catalog says; the store's own idea is not asked.
     let blobBytes: UInt64
-    let length: UInt64
+    /// Nil where nobody has said it yet: then the footer does.
+    let length: UInt64?
     let treeHash: SHA256Digest?
     let expectation: BlobExpectation
     let sealHeader: SealHeader
@@ -26,17 +27,30 @@ struct PartSource: Sendable {
 /// Used by one task at a time.
 final class PartReader: Sendable {
     let source: PartSource
+    /// Bytes of the content.
+    let length: UInt64
     let entries: [FrameEntry]
-    fileprivate let opener: PartOpener
-    fileprivate let store: any BlobStore
-    fileprivate let compute: BlockingPool
+    let opener: PartOpener
+    let store: any BlobStore
+    let compute: BlockingPool
 
     /// Enough of a blob's end for the footer and the index of a part of about a gigabyte in one read.
     private static let tailBytes: UInt64 = 64 << 10
 
+    /// What does not verify is read again from each copy that the store keeps, here and frame by frame.
     static func open(
         _ source: PartSource, in store: any BlobStore, compute: BlockingPool, scratch: PartScratch
     ) async throws -> PartReader {
+        try await store.readingCopies { copy in
+            let (opener, entries, length) = try await open(source, on: copy, compute: compute, scratch: scratch)
+            return PartReader(
+                source: source, length: length, entries: entries, opener: opener, store: store, compute: compute)
+        }
+    }
+
+    private static func open(
+        _ source: PartSource, on store: any BlobStore, compute: BlockingPool, scratch: PartScratch
+    ) async throws -> (PartOpener, [FrameEntry], length: UInt64) {
         // More bytes than expected are damage as well as fewer, though no read would ever touch them.
         guard let stored = try await store.size(of: source.blob) else {
             throw StorageError(.integrity, "The blob \(source.blob) is missing from its store.")
@@ -54,8 +68,8 @@ final class PartReader: Sendable {
             scratch: scratch)
         let footerBytes = try await window.read(opener.footerReadRange)
         let footer = try await compute.run { try opener.readFooter(ciphertext: footerBytes.readableBytesSpan) }
-        guard footer.partLength == source.length else {
-            throw FormatError.malformed("part length: \(footer.partLength) where \(source.length) is expected")
+        if let expected = source.length, footer.partLength != expected {
+            throw FormatError.malformed("part length: \(footer.partLength) where \(expected) is expected")
         }
         var entries: [FrameEntry] = []
         entries.reserveCapacity(footer.frameCount)
@@ -69,13 +83,14 @@ final class PartReader: Sendable {
         if let expected = source.treeHash, TreeHash.combine(entries.map(\.digest)) != expected {
             throw FormatError.malformed("tree hash of a part's index")
         }
-        return PartReader(source: source, entries: entries, opener: opener, store: store, compute: compute)
+        return (opener, entries, footer.partLength)
     }
 
     private init(
-        source: PartSource, entries: [FrameEntry], opener: PartOpener, store: any BlobStore, compute: BlockingPool
+        source: PartSource, length: UInt64, entries: [FrameEntry], opener: PartOpener, store: any BlobStore, compute: BlockingPool
     ) {
         self.source = source
+        self.length = length
         self.entries = entries
         self.opener = opener
         self.store = store
@@ -84,15 +99,16 @@ final class PartReader: Sendable {
 
     /// The content of frame `index`: decrypted, inflated, its leaf hash checked; or an error and nothing.
     func frame(_ index: Int) async throws -> ByteBuffer {
-        let entry = entries[index]
-        let ciphertext = try await store.read(source.blob, range: opener.frameReadRange(entry))
-        let opener = opener
-        return try await compute.run {
-            var content = ByteBufferAllocator().buffer(capacity: entry.contentBytes)
-            try content.writeWithUnsafeMutableBytes(minimumWritableBytes: entry.contentBytes) { out in
-                try opener.openFrame(entry, ciphertext: ciphertext.readableBytesSpan, into: out)
+        let (entry, opener) = (entries[index], opener)
+        return try await store.readingCopies { copy in
+            let ciphertext = try await copy.read(source.blob, range: opener.frameReadRange(entry))
+            return try await compute.run {
+                var content = ByteBufferAllocator().buffer(capacity: entry.contentBytes)
+                try content.writeWithUnsafeMutableBytes(minimumWritableBytes: entry.contentBytes) { out in
+                    try opener.openFrame(entry, ciphertext: ciphertext.readableBytesSpan, into: out)
+                }
+                return content
             }
-            return content
         }
     }
 }
@@ -102,19 +118,21 @@ extension PartReader {
     func frames(_ index: Int, through last: Int) async throws -> [ByteBuffer] {
         guard index < last else { return [try await frame(index)] }
         let (first, second) = (entries[index], entries[index + 1])
-        let ciphertext = try await store.read(source.blob, range: opener.frameReadRange(first, second))
         let opener = opener
-        return try await compute.run {
-            var firstContent = ByteBufferAllocator().buffer(capacity: first.contentBytes)
-            var secondContent = ByteBufferAllocator().buffer(capacity: second.contentBytes)
-            try firstContent.writeWithUnsafeMutableBytes(minimumWritableBytes: first.contentBytes) { firstOut in
-                try secondContent.writeWithUnsafeMutableBytes(minimumWritableBytes: second.contentBytes) { secondOut in
-                    try opener.openFrames(first, second, ciphertext: ciphertext.readableBytesSpan, into: (firstOut, secondOut))
-                    return second.contentBytes
+        return try await store.readingCopies { copy in
+            let ciphertext = try await copy.read(source.blob, range: opener.frameReadRange(first, second))
+            return try await compute.run {
+                var firstContent = ByteBufferAllocator().buffer(capacity: first.contentBytes)
+                var secondContent = ByteBufferAllocator().buffer(capacity: second.contentBytes)
+                try firstContent.writeWithUnsafeMutableBytes(minimumWritableBytes: first.contentBytes) { firstOut in
+                    try secondContent.writeWithUnsafeMutableBytes(minimumWritableBytes: second.contentBytes) { secondOut in
+                        try opener.openFrames(first, second, ciphertext: ciphertext.readableBytesSpan, into: (firstOut, secondOut))
+                        return second.contentBytes
+                    }
+                    return first.contentBytes
                 }
-                return first.contentBytes
+                return [firstContent, secondContent]
             }
-            return [firstContent, secondContent]
         }
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 import Logging
 import Storage
 public import VaultModel
@@ -24,7 +25,7 @@ extension VaultEngine {
                 // An id that verifies but names nothing stored was deleted before.
                 guard let archive = judged.archive else { return }
                 guard time.isTrusted || !judged.isLocked else { throw Messages.clockNotTrusted(location) }
-                try await delete(archive, in: vault)
+                try await delete(archive, in: vault, by: caller)
             }
         }
     }
@@ -36,15 +37,19 @@ extension VaultEngine {
     }
 
     /// The deletion of an archive of the vault as it was judged: the durable record, then the catalog.
-    private func delete(_ archive: ArchiveRow, in vault: VaultRow) async throws {
+    private func delete(_ archive: ArchiveRow, in vault: VaultRow, by caller: Caller) async throws {
         let now = clock.now()
         let purgeAfter = now.advanced(by: configuration.deletionGrace)
+        let audit = try audit(
+            .vault(
+                vault.location, .archive, "glacier:DeleteArchive", by: .caller(caller),
+                ["archiveId": .string(archive.id), "graceEnds": .integer(purgeAfter.milliseconds)]))
         try await freeingRoom {
             let record = try await writeDeletionRecord(archive, in: vault, at: now, purgeAfter: purgeAfter)
             let outcome: ArchiveDeletion
             do {
                 outcome = try await catalog.deleteArchive(
-                    archive.uid, at: now, purgeAfter: purgeAfter, vaultGeneration: vault.generation, audit: .none)
+                    archive.uid, at: now, purgeAfter: purgeAfter, vaultGeneration: vault.generation, audit: audit)
             } catch {
                 // The archive is still there: a record that says otherwise must not stay.
                 try await doomUnlessUnknown([record.blob], after: error)

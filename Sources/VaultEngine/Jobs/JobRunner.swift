@@ -205,7 +205,10 @@ struct JobRunner: Sendable {
         column.nextMarker = output.nextMarker
         done.sealed = try engine.seal(column, job: job.uid, in: vault)
         let messages = try engine.completionMessages(for: done, column, in: vault)
-        switch try await engine.catalog.finishJob(done, epoch: epoch, staged: output.staged, messages: messages, audit: .none) {
+        let audit = try engine.audit(.job(done, "job:Succeed", by: .service, in: vault))
+        switch try await engine.catalog.finishJob(
+            done, epoch: epoch, staged: output.staged, messages: messages, audit: audit)
+        {
         case .finished:
             engine.scheduler.forgetFailures(of: job.uid)
             if !messages.isEmpty { engine.deliveries.wake.signal() }
@@ -292,7 +295,9 @@ struct JobRunner: Sendable {
                 column.statusMessage = reason
                 failed.sealed = try engine.seal(column, job: job.uid, in: vault)
                 let messages = try engine.completionMessages(for: failed, column, in: vault)
-                _ = try await engine.catalog.finishJob(failed, epoch: epoch, staged: nil, messages: messages, audit: .none)
+                _ = try await engine.catalog.finishJob(
+                    failed, epoch: epoch, staged: nil, messages: messages,
+                    audit: try engine.audit(.job(failed, "job:Fail", by: .service, in: vault)))
                 if !messages.isEmpty { engine.deliveries.wake.signal() }
             }
         } catch {

@@ -10,7 +10,10 @@ extension VaultEngine {
         .policyEnforced, "InitiateJob request denied by current data retrieval policy.")
 
     /// Inserts the job, or where the operator has chosen so, a job that may start only later.
-    func admit(_ job: JobRow, _ column: JobColumn, _ tier: RetrievalTier, in vault: VaultRow) async throws {
+    func admit(
+        _ job: JobRow, _ column: JobColumn, _ tier: RetrievalTier, in vault: VaultRow, by actor: AuditActor
+    ) async throws {
+        let act = AuditAct.job(job, "glacier:InitiateJob", by: actor, in: vault)
         var admission = JobAdmission(region: vault.location.region)
         var quota: RetrievalQuota?
         if job.action == .archiveRetrieval, tier != .bulk {
@@ -23,7 +26,7 @@ extension VaultEngine {
                 admission.capacity = Self.capacity(settings.capacity[vault.location.region] ?? [], at: job.created)
             }
         }
-        switch try await catalog.insertJob(job, admission: admission, audit: .none) {
+        switch try await catalog.insertJob(job, admission: admission, audit: try audit(act)) {
         case .inserted: return
         case .vaultGone: throw Messages.vaultNotFound(vault.location)
         case .overQuota(let bytes):
@@ -32,7 +35,7 @@ extension VaultEngine {
             else {
                 throw Self.policyRefusal
             }
-            try await queue(job, column, behind: bytes, quota, in: vault)
+            try await queue(job, column, behind: bytes, quota, in: vault, as: act)
         }
     }
 
@@ -46,7 +49,7 @@ extension VaultEngine {
     /// Inserts a job that is over the quota so that it starts when it fits. Others may come first: then it is
     /// reckoned again.
     private func queue(
-        _ job: JobRow, _ column: JobColumn, behind present: UInt64, _ quota: RetrievalQuota, in vault: VaultRow
+        _ job: JobRow, _ column: JobColumn, behind present: UInt64, _ quota: RetrievalQuota, in vault: VaultRow, as act: AuditAct
     ) async throws {
         let wanted = job.range?.count ?? 0
         var present = present
@@ -68,7 +71,8 @@ extension VaultEngine {
             }
             let later = try waiting(job, column, until: start, in: vault)
             switch try await catalog.insertJob(
-                later, admission: JobAdmission(region: vault.location.region, quota: bound), audit: .none)
+                later, admission: JobAdmission(region: vault.location.region, quota: bound),
+                audit: try audit(act))
             {
             case .inserted: return
             case .vaultGone: throw Messages.vaultNotFound(vault.location)

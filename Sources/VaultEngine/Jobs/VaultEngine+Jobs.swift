@@ -8,7 +8,9 @@ public import VaultModel
 extension VaultEngine {
     /// Queues a job; durable on return. The result is the job id. Throws `.policyEnforced` when the account's data
     /// retrieval policy does not allow it.
-    public func initiateJob(_ location: VaultLocation, _ request: JobRequest) async throws(VaultError) -> String {
+    public func initiateJob(
+        _ location: VaultLocation, _ request: JobRequest, by caller: Caller? = nil
+    ) async throws(VaultError) -> String {
         try await vaultErrors("queueing a job") {
             let vault = try await activeVault(location)
             let uid = JobUID(random: random)
@@ -49,7 +51,7 @@ extension VaultEngine {
                     range: nil,
                     sealed: try seal(column, job: uid, in: vault))
             }
-            try await admit(job, column, tier, in: vault)
+            try await admit(job, column, tier, in: vault, by: AuditActor(caller))
             _ = scheduler.time(atLeast: now)
             wake.signal()
             return id.text

@@ -44,7 +44,7 @@ public final class Keyring: Sendable {
     let signing: SigningKeys
     let audit: AuditKeys
     private let files: any KeyFileStore
-    private let custodies: [any KeyCustody]
+    let custodies: [any KeyCustody]
     private let random: any RandomByteSource
     private let state: Mutex<State>
 
@@ -64,7 +64,7 @@ public final class Keyring: Sendable {
     // MARK: Opening and creating
 
     /// Opens the keyring with whichever of `custodies` fits. To add master versions later, custodies for every slot kind are needed; the
-    /// recovery slot's is itself opened from the key file `recovery-000001`. Every file must open, or nothing does and nothing is written.
+    /// recovery slot's is itself opened from the newest key file of purpose `recovery`. Every file must open, or nothing does and nothing is written.
     /// - Parameter now: makes the signing and the audit key of a directory that was created before there were any, durable on return; nil
     ///   writes nothing, and what needs such a key fails.
     public static func open(
@@ -74,11 +74,11 @@ public final class Keyring: Sendable {
         do {
             var masters: [UInt32: MasterKey] = [:]
             var identifier: SecretKey?
-            var recovery: SecretKey?
+            var recovery: (version: UInt32, key: SecretKey)?
             var seeds: [UInt32: ServiceKey] = [:]
             var auditKeys: [UInt32: ServiceKey] = [:]
             for name in try await files.list() where name.hasSuffix(".json") {
-                let (file, key) = try await KeyringFiles.read(name, from: files, with: root)
+                let (file, key) = try await KeyringFiles.read(name, from: files, with: [root])
                 let created = Timestamp(milliseconds: file.createdMilliseconds)
                 switch file.purpose {
                 case .master:
@@ -88,14 +88,16 @@ public final class Keyring: Sendable {
                 case .identifier: identifier = key
                 case .signing: seeds[file.keyVersion] = ServiceKey(version: file.keyVersion, created: created, key: key)
                 case .audit: auditKeys[file.keyVersion] = ServiceKey(version: file.keyVersion, created: created, key: key)
-                case .recovery: recovery = key
+                case .recovery:
+                    // Two only while a rotation of the recovery key was interrupted: the newer one is the one to come.
+                    if file.keyVersion > recovery?.version ?? 0 { recovery = (file.keyVersion, key) }
                 }
             }
             guard let current = masters.values.max(by: { $0.version < $1.version }), let identifier, let recovery else {
                 throw VaultError(
                     .integrity, "The keyring is incomplete: keys/ must hold a master, an identifier and a recovery key file. Restore keys/.")
             }
-            let custodies = [root, recoveryCustody(recovery)]
+            let custodies = [root, recoveryCustody(recovery.key)]
             if let now {
                 func made(_ purpose: KeyFile.Purpose) async throws -> ServiceKey {
                     let key = SecretKey(random: random)
@@ -168,7 +170,28 @@ public final class Keyring: Sendable {
         return version
     }
 
-    func copyFiles(to path: String) async throws(StorageError) -> Int { try await files.copyAll(to: path) }
+    /// Forgets a version that nothing is sealed under, its file first: durable on return. The current one stays whatever is asked.
+    func removeMaster(_ version: UInt32) async throws {
+        guard version != currentMaster.version else {
+            throw VaultError(.invalidParameter, "Master key version \(version) is in use. Rotate the master key first.")
+        }
+        try await files.remove(KeyFile.fileName(purpose: .master, keyVersion: version))
+        state.withLock { _ = $0.masters.removeValue(forKey: version) }
+    }
+
+    /// Forgets an unwrapped version; wiped when its last user has gone.
+    func forget(_ vault: VaultUID, version: UInt32) {
+        state.withLock { state in
+            for name in state.vaultKeys.keys where name.vault == vault && name.version == version { state.vaultKeys[name] = nil }
+        }
+    }
+
+    /// Every key file with its bytes, as they lie in `keys/`: for a keyring backup.
+    func fileContents() async throws(StorageError) -> [(name: String, bytes: [UInt8])] {
+        var contents: [(name: String, bytes: [UInt8])] = []
+        for name in try await files.list() { contents.append((name, try await files.read(name))) }
+        return contents
+    }
 
     // MARK: Master keys
 

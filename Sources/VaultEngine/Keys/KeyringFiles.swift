@@ -25,11 +25,11 @@ enum KeyringFiles {
 
     /// A key file and its key; an error names the file.
     static func read(
-        _ name: String, from files: any KeyFileStore, with root: any KeyCustody
+        _ name: String, from files: any KeyFileStore, with custodies: [any KeyCustody]
     ) async throws -> (file: KeyFile, key: SecretKey) {
         do {
             let file = try KeyFile(decoding: try await files.read(name))
-            return (file, try await unwrap(file, with: [root]))
+            return (file, try await unwrap(file, with: custodies))
         } catch {
             let explained = explain(error)
             throw VaultError(explained.code, "keys/\(name): \(explained.message)")

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
+import Cryptography
 import Logging
 import Storage
 public import VaultModel
@@ -12,12 +14,22 @@ extension VaultEngine {
     public func listKeys() async throws(VaultError) -> KeyListing {
         try await vaultErrors("listing keys") {
             let references = try await catalog.keyReferences()
+            let ends = try await keyEnds()
             let current = keyring.currentMaster.version
-            let master = keyring.masterKeys.map { key in
+            var master = keyring.masterKeys.map { key in
                 MasterKeyDescription(
                     version: key.version, created: key.created, isCurrent: key.version == current,
-                    references: references.master[key.version] ?? 0, slots: key.slots)
+                    references: references.master[key.version] ?? 0, slots: key.slots,
+                    state: key.version == current ? .current : ends[.master(version: key.version)] ?? .retired)
             }
+            // Of a destroyed version nothing is left but the evidence.
+            for case (.master(let version), .destroyed) in ends where !master.contains(where: { $0.version == version }) {
+                master.append(
+                    MasterKeyDescription(
+                        version: version, created: Timestamp(milliseconds: 0), isCurrent: false, references: 0, slots: [],
+                        state: .destroyed))
+            }
+            master.sort { $0.version < $1.version }
             var vaults: [VaultKeyDescription] = []
             try await forEachVault { vault in
                 guard vault.state != .deleted else { return }
@@ -26,10 +38,36 @@ extension VaultEngine {
                         VaultKeyDescription(
                             vault: vault.uid, location: vault.location, version: key.version, created: key.created,
                             isCurrent: key.version == vault.keys.last?.version, masterVersion: key.masterVersion,
-                            references: references.vaults[vault.uid]?[key.version] ?? 0))
+                            references: references.vaults[vault.uid]?[key.version] ?? 0,
+                            state: key.version == vault.keys.last?.version
+                                ? .current : ends[.vault(vault.uid, version: key.version)] ?? .retired))
                 }
             }
-            return KeyListing(master: master, vaults: vaults)
+            let signing = keyring.signing.pairs
+            let audit = keyring.audit.keys
+            return KeyListing(
+                master: master, vaults: vaults,
+                signing: signing.map { pair in
+                    ServiceKeyDescription(
+                        version: pair.seed.version, created: pair.seed.created,
+                        isCurrent: pair.seed.version == signing.last?.seed.version, publicKey: Hex.encode(pair.publicKey))
+                },
+                audit: audit.map { key in
+                    ServiceKeyDescription(
+                        version: key.version, created: key.created, isCurrent: key.version == audit.last?.version, publicKey: nil)
+                })
+        }
+    }
+
+    /// Versions whose destruction was asked for or done.
+    private func keyEnds() async throws -> [KeyVersionName: KeyState] {
+        var ends: [KeyVersionName: KeyState] = [:]
+        var after: KeyVersionName?
+        while true {
+            let page = try await catalog.keyDestructions(after: after, limit: 500)
+            for row in page where row.due != nil { ends[row.key] = row.finished == nil ? .destroying : .destroyed }
+            guard page.count == 500, let last = page.last else { return ends }
+            after = last.key
         }
     }
 
@@ -37,7 +75,10 @@ extension VaultEngine {
     /// between is finished at the next start. Durable on return.
     public func rotateMasterKey() async throws(VaultError) -> RotationReport {
         try await vaultErrors("rotating the master key") {
-            _ = try await keyring.addMaster(now: clock.now())
+            let version = try await keyring.addMaster(now: clock.now())
+            try await recordAct(
+                AuditAct(
+                    .key, "key:RotateMasterKey", by: .operator, on: "master key", ["version": .integer(Int64(version))]))
             return try await rewrapEverything()
         }
     }
@@ -69,7 +110,12 @@ extension VaultEngine {
         try await forEachVault { vault in
             guard vault.keys.contains(where: { $0.masterVersion != current }) else { return }
             let isDone = try await attempt("\(vault.location.arn)") {
-                try await updateVault(vault) { row in
+                try await updateVault(
+                    vault,
+                    as: .vault(
+                        vault.location, .key, "key:RewrapVaultKeys", by: .service,
+                        ["masterVersion": .integer(Int64(current)), "vault": .string(vault.uid.hex)])
+                ) { row in
                     row.keys = try row.keys.map { try keyring.rewrap($0, of: row) }
                 }
             }
@@ -80,7 +126,10 @@ extension VaultEngine {
         while true {
             let page = try await catalog.accounts(after: after, limit: 200)
             for account in page where account.masterVersion != current {
-                if try await attempt("account \(account.id)", { try await changeAccount(account.id) { _ in } }) {
+                let act = AuditAct(
+                    .key, "key:ResealAccount", by: .service, account: account.id, on: "account \(account.id)",
+                    ["masterVersion": .integer(Int64(current))])
+                if try await attempt("account \(account.id)", { try await changeAccount(account.id, as: act) { _ in } }) {
                     resealed += 1
                 }
             }
@@ -95,28 +144,14 @@ extension VaultEngine {
     /// Makes a new version of a vault's key for new archives; older ones stay for the archives that they seal. Durable on return.
     public func rotateVaultKey(_ location: VaultLocation) async throws(VaultError) -> RotationReport {
         try await vaultErrors("rotating a vault key") {
-            let vault = try await updateVault(try await activeVault(location)) { row in
+            let vault = try await updateVault(
+                try await activeVault(location), as: .vault(location, .key, "key:RotateVaultKey", by: .operator)
+            ) { row in
                 let next = (row.keys.last?.version ?? 0) + 1
                 row.keys.append(
                     try keyring.makeVaultKey(account: location.account, vault: row.uid, version: next, now: clock.now()))
             }
             return RotationReport(newVersion: vault.keys.last?.version ?? 0, rewrappedVaultKeys: 0, resealedAccounts: 0)
-        }
-    }
-
-    /// A consistent copy of the catalog and, in a directory of its own, the keyring: keep the two apart. Durable on return.
-    public func createBackup(in directory: String) async throws(VaultError) -> BackupReport {
-        guard directory.hasPrefix("/") else {
-            throw VaultError(.invalidParameter, "Give the backup directory as an absolute path; \(directory) is relative.")
-        }
-        return try await vaultErrors("making a backup") {
-            let stamp = clock.now().iso8601Seconds.filter { $0 != ":" && $0 != "-" }
-            let catalogPath = "\(directory)/catalog-\(stamp).sqlite"
-            let keyringPath = "\(directory)/keyring-\(stamp)"
-            // The keyring first: it is small, and makes the directory when that is missing.
-            let count = try await keyring.copyFiles(to: keyringPath)
-            try await catalog.backup(to: catalogPath)
-            return BackupReport(catalogPath: catalogPath, keyringPath: keyringPath, keyFiles: count)
         }
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 import Logging
-import SealedArchive
 import Storage
 import Synchronization
 import VaultModel
@@ -20,19 +20,28 @@ struct Reclaimer: Sendable {
 
     func run() async {
         while !Task.isCancelled {
-            await engine.spaceReserve?.restore()
-            for step in [expireJobs, abortIdleUploads, purgeArchives, removeDoomed, forgetClosedUploads] {
-                do {
-                    var rounds = 0
-                    while try await engine.freeingRoom(step), rounds < Self.maxRounds, !Task.isCancelled { rounds += 1 }
-                } catch is CancellationError {
-                    return
-                } catch {
-                    engine.logger.warning("a clean-up step failed and will be repeated", metadata: ["error": "\(error)"])
-                }
-            }
+            await round()
             // Cancelled while asleep: the loop's condition sees it.
             try? await engine.clock.sleep(for: engine.configuration.maintenanceInterval)
+        }
+    }
+
+    /// Every step, each until it has nothing more to do or as often as is good in one go.
+    func round() async {
+        await engine.spaceReserve?.restore()
+        // While catalog and blobs are of different histories, what one of them says is no reason to remove anything.
+        let steps =
+            engine.checkpoints.history.isConsistent
+            ? [expireJobs, abortIdleUploads, purgeArchives, removeDoomed, forgetClosedUploads] : [expireJobs, forgetClosedUploads]
+        for step in steps {
+            do {
+                var rounds = 0
+                while try await engine.freeingRoom(step), rounds < Self.maxRounds, !Task.isCancelled { rounds += 1 }
+            } catch is CancellationError {
+                return
+            } catch {
+                engine.logger.warning("a clean-up step failed and will be repeated", metadata: ["error": "\(error)"])
+            }
         }
     }
 
@@ -55,7 +64,7 @@ struct Reclaimer: Sendable {
                 }
                 return
             }
-            _ = try await engine.abort(upload, in: vault)
+            _ = try await engine.abort(upload, in: vault, by: .service)
             engine.logger.info("an idle upload was given up", metadata: ["upload": "\(upload.id)", "vault": "\(vault.location.arn)"])
         }
         // Those that were kept come again; only a later round looks at them.
@@ -67,33 +76,14 @@ struct Reclaimer: Sendable {
         let archives = try await engine.catalog.purgeableArchives(at: engine.clock.now(), limit: Self.batch)
         let done = try await each(of: archives) { archive in
             guard let vault = try await engine.catalog.vault(archive.vault) else { return }
-            let prefix = BlobName.archivePrefix(
-                account: vault.location.account.digits, vaultUID: vault.uid.bytes, archiveUID: archive.uid.bytes)
-            var after: BlobID?
-            while true {
-                let page = try await engine.cold.list(prefix: prefix, after: after, limit: 1000)
-                for blob in page where Self.isContent(blob.id) { try await engine.cold.delete(blob.id) }
-                guard page.count == 1000 else { break }
-                after = page.last?.id
-            }
-            // The records of the upload that it came from hold its wrapped data key as well.
-            let records = BlobName.uploadPrefix(
-                account: vault.location.account.digits, vaultUID: vault.uid.bytes, archiveUID: archive.uid.bytes)
-            for blob in try await engine.cold.list(prefix: records, after: nil, limit: 1000) {
-                if case .upload = BlobName(blob.id.name) { try await engine.cold.delete(blob.id) }
-            }
-            try await engine.catalog.removeArchive(archive.uid, audit: .none)
+            _ = try await ArchivePurge(engine: engine).purge(archive, in: vault, isNoted: false)
+            try await engine.catalog.removeArchive(
+                archive.uid,
+                audit: try engine.audit(
+                    .vault(vault.location, .archive, "archive:RemoveBytes", by: .service, ["archiveId": .string(archive.id)])))
             engine.logger.info("a deleted archive was purged", metadata: ["archive": "\(archive.id)"])
         }
         return done.count >= Self.batch
-    }
-
-    /// Parts and manifests go; the deletion record stays, so that a rebuild from an old copy of the blobs still knows.
-    private static func isContent(_ id: BlobID) -> Bool {
-        switch BlobName(id.name) {
-        case .part, .manifest: true
-        default: false
-        }
     }
 
     private func removeDoomed() async throws -> Bool {

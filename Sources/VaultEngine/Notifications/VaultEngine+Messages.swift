@@ -22,7 +22,7 @@ extension VaultEngine {
             row.state = .waiting
             row.attempts = 0
             row.notBefore = clock.now()
-            try await catalog.updateMessage(row, audit: .none)
+            try await catalog.updateMessage(row, audit: try audit(.message(row, "message:Resend")))
             return row.topic
         }
         deliveries.withQueue { $0.forgive(topic) }
@@ -32,8 +32,8 @@ extension VaultEngine {
     /// Forgets a message that is not delivered. An attempt that is under way may still deliver it.
     public func dropMessage(_ id: MessageUID) async throws(VaultError) {
         try await vaultErrors("dropping a message") {
-            guard try await catalog.message(id) != nil else { throw Self.noMessage(id) }
-            try await catalog.removeMessage(id, audit: .none)
+            guard let row = try await catalog.message(id) else { throw Self.noMessage(id) }
+            try await catalog.removeMessage(id, audit: try audit(.message(row, "message:Drop")))
         }
     }
 

@@ -20,7 +20,9 @@ extension VaultEngine {
         }
         let column = TopicColumn(target: target, secret: random.bytes(TopicColumn.secretBytes))
         let created = clock.now()
-        try await changeAccount(topic.account) { account in
+        try await changeAccount(
+            topic.account, as: .account(topic.account, "CreateTopic", ["topic": .string(topic.text)])
+        ) { account in
             guard !account.topics.contains(where: { $0.topic == topic }) else {
                 throw VaultError(
                     .invalidParameter, "Topic \(topic) exists already. Delete it first, or choose another name.")
@@ -45,7 +47,9 @@ extension VaultEngine {
 
     /// Removes a topic with its secret. Messages that wait for it are given up. Durable on return.
     public func deleteTopic(_ topic: TopicARN) async throws(VaultError) {
-        try await changeAccount(topic.account) { account in
+        try await changeAccount(
+            topic.account, as: .account(topic.account, "DeleteTopic", ["topic": .string(topic.text)])
+        ) { account in
             guard let index = account.topics.firstIndex(where: { $0.topic == topic }) else { throw Self.noTopic(topic) }
             account.topics.remove(at: index)
         }

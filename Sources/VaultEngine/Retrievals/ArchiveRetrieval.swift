@@ -74,6 +74,11 @@ struct ArchiveRetrieval {
             throw StorageError(.noSpace, "the warm store has no room for an output of \(needed) bytes; the job waits")
         }
         defer { engine.scheduler.unreserve(needed) }
+        // What has gone into a staged object cannot be taken back: after damage it is begun anew, from one copy alone.
+        return try await engine.cold.readingCopies { copy in try await stage(range, from: reader.reading(from: copy)) }
+    }
+
+    private func stage(_ range: ByteRange, from reader: ArchiveReader) async throws -> PreparedOutput {
         let writer = try await StagedWriter.begin(vault: vault, engine: engine, maxBytes: range.count)
         do {
             let hash = try await verify(range) { hasher in

@@ -14,10 +14,14 @@ public struct UploadArchiveRequest: Sendable {
     public let linearHash: SHA256Digest
     /// Checked printable ASCII, at most 1,024 characters, leading spaces removed; may be empty.
     public let description: String
+    /// For the audit log; nil: nobody who signed a request.
+    public let caller: Caller?
 
     public init(
-        location: VaultLocation, contentLength: UInt64, treeHash: SHA256Digest, linearHash: SHA256Digest, description: String
+        location: VaultLocation, contentLength: UInt64, treeHash: SHA256Digest, linearHash: SHA256Digest, description: String,
+        caller: Caller? = nil
     ) {
+        self.caller = caller
         self.location = location
         self.contentLength = contentLength
         self.treeHash = treeHash

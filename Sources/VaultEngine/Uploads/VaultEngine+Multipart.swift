@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 public import Cryptography
 import Execution
 public import NIOCore
@@ -10,7 +11,7 @@ public import VaultModel
 extension VaultEngine {
     /// Begins a multipart upload; everything that will name the archive is minted now. Durable on return; the result is the upload id.
     public func initiateUpload(
-        _ location: VaultLocation, partBytes: UInt64, description: String
+        _ location: VaultLocation, partBytes: UInt64, description: String, by caller: Caller? = nil
     ) async throws(VaultError) -> String {
         guard UploadLifeCycle.isValidPartSize(partBytes) else {
             throw VaultError(
@@ -32,7 +33,12 @@ extension VaultEngine {
                     UploadColumn(description: description), uid: uid.bytes, version: birth.keyVersion, key: birth.vaultKey,
                     random: random))
             let record = try await writeUploadRecord(row, description: description, in: vault, from: 1)
-            guard try await catalog.insertUpload(row, audit: .none) else {
+            guard try await catalog.insertUpload(
+                row,
+                audit: try audit(
+                    .vault(
+                        location, .archive, "glacier:InitiateMultipartUpload", by: AuditActor(caller),
+                        ["uploadId": .string(id.text), "keyVersion": .integer(Int64(birth.keyVersion))]))) else {
                 try await doom([record.blob], of: .cold)
                 throw Messages.vaultNotFound(location)
             }
@@ -120,7 +126,7 @@ extension VaultEngine {
 
     /// Makes the archive out of the parts; copies no data. Repeating it soon after gives the same archive. Durable on return.
     public func completeUpload(
-        _ location: VaultLocation, uploadID: String, size: UInt64, treeHash: SHA256Digest
+        _ location: VaultLocation, uploadID: String, size: UInt64, treeHash: SHA256Digest, by caller: Caller? = nil
     ) async throws(VaultError) -> StoredArchive {
         try await vaultErrors("completing an upload") {
             let vault = try await activeVault(location)
@@ -143,7 +149,7 @@ extension VaultEngine {
                 let description = try keyring.open(upload.sealed, as: UploadColumn.self, uid: upload.uid.bytes, of: vault).description
                 return try await commitArchive(
                     birth, vault: vault, parts: parts, treeHash: treeHash, description: description,
-                    upload: (upload.uid, upload.revision), draft: nil)
+                    upload: (upload.uid, upload.revision), draft: nil, by: caller)
             } catch let error as VaultError where error.code == .notFound || error.code == .invalidParameter {
                 // Another request may have closed it in between, and taken the parts away: then its answer is this one's.
                 let now = try await findUpload(uploadID, in: vault)
@@ -157,7 +163,7 @@ extension VaultEngine {
     }
 
     /// A manifest of 10,000 parts and what it is made of.
-    private static let completionBytes = 32 << 20
+    static let completionBytes = 32 << 20
 
     private func completedBefore(
         _ upload: UploadRow, vault: VaultRow, size: UInt64, treeHash: SHA256Digest
@@ -198,7 +204,9 @@ extension VaultEngine {
     }
 
     /// Gives the upload up; repeating it soon after succeeds too. Durable on return.
-    public func abortUpload(_ location: VaultLocation, uploadID: String) async throws(VaultError) {
+    public func abortUpload(
+        _ location: VaultLocation, uploadID: String, by caller: Caller? = nil
+    ) async throws(VaultError) {
         try await vaultErrors("aborting an upload") {
             let vault = try await activeVault(location)
             let upload = try await findUpload(uploadID, in: vault)
@@ -207,17 +215,22 @@ extension VaultEngine {
             case .completed: throw Messages.uploadNotFound(uploadID)
             case .open: try await checkOpen(upload, in: vault)
             }
-            guard try await freeingRoom({ try await abort(upload, in: vault) }) else { throw Messages.uploadNotFound(uploadID) }
+            guard try await freeingRoom({ try await abort(upload, in: vault, by: AuditActor(caller)) }) else { throw Messages.uploadNotFound(uploadID) }
         }
     }
 
     /// False when it was completed meanwhile. Also run for uploads that nobody touched for too long.
-    func abort(_ upload: UploadRow, in vault: VaultRow) async throws -> Bool {
+    func abort(_ upload: UploadRow, in vault: VaultRow, by actor: AuditActor) async throws -> Bool {
         var aborted = upload
         aborted.state = .aborted
         let description = try keyring.open(upload.sealed, as: UploadColumn.self, uid: upload.uid.bytes, of: vault).description
         let record = try await writeUploadRecord(aborted, description: description, in: vault, from: upload.generation + 1)
-        switch try await catalog.abortUpload(upload.uid, generation: record.generation, at: clock.now(), audit: .none) {
+        let audit = try audit(
+            .vault(
+                vault.location, .archive, "glacier:AbortMultipartUpload", by: actor, ["uploadId": .string(upload.id)]))
+        switch try await catalog.abortUpload(
+            upload.uid, generation: record.generation, at: clock.now(), audit: audit)
+        {
         case .aborted:
             // The open record, with the wrapped data key, has been replaced.
             let open = BlobName.upload(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 import Cryptography
 import Execution
 public import NIOCore
@@ -35,7 +36,7 @@ extension VaultEngine {
             let part = ManifestPart(blob: draft.blob.name, index: 0, number: 1, summary: draft.summary)
             return try await commitArchive(
                 birth, vault: vault, parts: [part], treeHash: draft.summary.treeHash, description: request.description,
-                upload: nil, draft: draft)
+                upload: nil, draft: draft, by: request.caller)
         }
     }
 
@@ -51,7 +52,7 @@ extension VaultEngine {
     /// Manifest, then catalog. `draft` is the part that is not yet visible, if any.
     func commitArchive(
         _ birth: ArchiveBirth, vault: VaultRow, parts: [ManifestPart], treeHash: SHA256Digest, description: String,
-        upload: (uid: UploadUID, revision: UInt64)?, draft: PartDraft?
+        upload: (uid: UploadUID, revision: UInt64)?, draft: PartDraft?, by caller: Caller?
     ) async throws -> StoredArchive {
         let created = try await clockKeeper.stamp()
         let size = parts.reduce(UInt64(0)) { $0 + $1.length }
@@ -70,6 +71,14 @@ extension VaultEngine {
             sealed: try keyring.seal(
                 ArchiveColumn(description: description, treeHash: treeHash), uid: birth.uid.bytes, version: birth.keyVersion,
                 key: birth.vaultKey, random: random))
+        let audit = try audit(
+            .vault(
+                vault.location, .archive, upload == nil ? "glacier:UploadArchive" : "glacier:CompleteMultipartUpload",
+                by: AuditActor(caller),
+                [
+                    "archiveId": .string(birth.id), "size": .integer(Int64(clamping: size)),
+                    "keyVersion": .integer(Int64(birth.keyVersion)),
+                ]))
         // From here to the answer the work outlives a client that goes away: what is begun is either whole or doomed.
         return try await withCompletionGuaranteed { [self] in
             if let draft {
@@ -87,7 +96,7 @@ extension VaultEngine {
             let own = draft.map { [$0.blob, manifestID] } ?? [manifestID]
             let outcome: ArchiveCommit
             do {
-                outcome = try await catalog.commitArchive(row, from: upload, audit: .none)
+                outcome = try await catalog.commitArchive(row, from: upload, audit: audit)
             } catch {
                 try await doomUnlessUnknown(own, after: error)
                 throw error

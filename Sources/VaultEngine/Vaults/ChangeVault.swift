@@ -8,35 +8,40 @@ import VaultModel
 extension VaultEngine {
     /// Changes a vault's record facts: durable record first, then the catalog. `change` may be applied again to a newer row.
     @discardableResult
-    func updateVault(_ vault: VaultRow, _ change: (inout VaultRow) throws -> Void) async throws -> VaultRow {
-        try await changeVault(vault) { row, _ in try change(&row) }
+    func updateVault(
+        _ vault: VaultRow, as act: AuditAct? = nil, _ change: (inout VaultRow) throws -> Void
+    ) async throws -> VaultRow {
+        try await changeVault(vault, as: act) { row, _ in try change(&row) }
     }
 
     /// Changes a vault's record facts and settings together, while nobody else in this process changes it or deletes from it. Nothing is
     /// written when nothing changes. `change` may be applied again to a newer row.
+    /// - Parameter act: what the audit log says; nil for the service's own doing.
     @discardableResult
     func changeVault(
-        _ vault: VaultRow, _ change: (inout VaultRow, inout VaultSettings) throws -> Void
+        _ vault: VaultRow, as act: AuditAct? = nil, _ change: (inout VaultRow, inout VaultSettings) throws -> Void
     ) async throws -> VaultRow {
         try await adoptIfMissed(vault.location)
-        return try await changeVault(vault, above: 0, change)
+        return try await changeVault(vault, above: 0, as: act, change)
     }
 
     /// - Parameter floor: the new record's generation is higher than this, too.
     @discardableResult
     func changeVault(
-        _ vault: VaultRow, above floor: UInt64, _ change: (inout VaultRow, inout VaultSettings) throws -> Void
+        _ vault: VaultRow, above floor: UInt64, as act: AuditAct? = nil,
+        _ change: (inout VaultRow, inout VaultSettings) throws -> Void
     ) async throws -> VaultRow {
         try await gate.exclusive(vault.location) {
             guard let stored = try await catalog.vault(vault.uid), stored.state == vault.state else {
                 throw Messages.vaultNotFound(vault.location)
             }
-            return try await commitChange(of: stored, above: floor, change)
+            return try await commitChange(of: stored, above: floor, as: act, change)
         }
     }
 
     private func commitChange(
-        of vault: VaultRow, above floor: UInt64, _ change: (inout VaultRow, inout VaultSettings) throws -> Void
+        of vault: VaultRow, above floor: UInt64, as act: AuditAct?,
+        _ change: (inout VaultRow, inout VaultSettings) throws -> Void
     ) async throws -> VaultRow {
         var (stored, floor) = (vault, floor)
         // Records that stand where the new one should: the change is made on top of what they say, never instead of it.
@@ -60,8 +65,9 @@ extension VaultEngine {
                 continue
             }
             next.generation = record.generation
+            let audit = try audit(act ?? .vault(vault.location, "vault:Change", by: .service))
             do {
-                try await catalog.updateVault(next, expectedGeneration: stored.generation, audit: .none)
+                try await catalog.updateVault(next, expectedGeneration: stored.generation, audit: audit)
             } catch where error.code == .conflict {
                 guard let newer = try await catalog.vault(vault.uid), newer.state == stored.state else {
                     // Deleted meanwhile. The record just written says otherwise and must not be the last word.

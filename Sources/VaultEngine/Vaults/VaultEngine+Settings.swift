@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 import AccessPolicy
+import Cryptography
 import Storage
 public import VaultModel
 
@@ -39,11 +41,12 @@ extension VaultEngine {
 
     /// Changes the settings of an active vault: durable record first, then the catalog. Nothing is written when nothing changes.
     func changeSettings(
-        _ location: VaultLocation, _ doing: String, _ change: (inout VaultSettings, Timestamp) throws -> Void
+        _ location: VaultLocation, _ doing: String, as act: AuditAct,
+        _ change: (inout VaultSettings, Timestamp) throws -> Void
     ) async throws(VaultError) {
         try await vaultErrors(doing) {
             let now = try await clockKeeper.reading().now
-            try await changeVault(try await activeVault(location)) { _, settings in
+            try await changeVault(try await activeVault(location), as: act) { _, settings in
                 // A lock whose 24 hours are over goes with the next change.
                 settings.lock = LockLifeCycle(stored: settings.lock, at: now).lock
                 try change(&settings, now)
@@ -54,8 +57,11 @@ extension VaultEngine {
     // MARK: Tags
 
     /// Adds tags or replaces their values; adds nothing when the vault would then have more than it may. Durable on return.
-    public func addTags(_ location: VaultLocation, _ tags: [String: String]) async throws(VaultError) {
-        try await changeSettings(location, "adding tags") { settings, _ in
+    public func addTags(_ location: VaultLocation, _ tags: [String: String], by caller: Caller? = nil) async throws(VaultError) {
+        try await changeSettings(
+            location, "adding tags",
+            as: .vault(location, .vault, "glacier:AddTagsToVault", by: AuditActor(caller), ["count": .integer(Int64(tags.count))])
+        ) { settings, _ in
             for key in tags.keys { try Self.checkSpelling(of: key, in: settings.tags) }
             settings.tags.merge(tags) { _, new in new }
             guard settings.tags.count <= Limits.maxTagsPerVault else {
@@ -67,8 +73,11 @@ extension VaultEngine {
     }
 
     /// Removes tags; keys that are not there are fine. Durable on return.
-    public func removeTags(_ location: VaultLocation, _ keys: [String]) async throws(VaultError) {
-        try await changeSettings(location, "removing tags") { settings, _ in
+    public func removeTags(_ location: VaultLocation, _ keys: [String], by caller: Caller? = nil) async throws(VaultError) {
+        try await changeSettings(
+            location, "removing tags",
+            as: .vault(location, .vault, "glacier:RemoveTagsFromVault", by: AuditActor(caller), ["count": .integer(Int64(keys.count))])
+        ) { settings, _ in
             for key in keys where Self.spelling(of: key, in: settings.tags) == Array(key.utf8) {
                 settings.tags[key] = nil
             }
@@ -97,10 +106,13 @@ extension VaultEngine {
     // MARK: Notifications
 
     /// Chooses which events of the vault go to which topic, in place of what was chosen before. Durable on return.
-    public func setVaultNotifications(_ location: VaultLocation, _ notifications: VaultNotifications)
+    public func setVaultNotifications(_ location: VaultLocation, _ notifications: VaultNotifications, by caller: Caller? = nil)
         async throws(VaultError)
     {
-        try await changeSettings(location, "setting notifications") { settings, _ in
+        try await changeSettings(
+            location, "setting notifications",
+            as: .vault(location, .vault, "glacier:SetVaultNotifications", by: AuditActor(caller))
+        ) { settings, _ in
             settings.notifications = notifications
         }
     }
@@ -113,18 +125,24 @@ extension VaultEngine {
     }
 
     /// Succeeds when there is none. Durable on return.
-    public func deleteVaultNotifications(_ location: VaultLocation) async throws(VaultError) {
-        try await changeSettings(location, "deleting notifications") { settings, _ in settings.notifications = nil }
+    public func deleteVaultNotifications(_ location: VaultLocation, by caller: Caller? = nil) async throws(VaultError) {
+        try await changeSettings(
+            location, "deleting notifications",
+            as: .vault(location, .vault, "glacier:DeleteVaultNotifications", by: AuditActor(caller))
+        ) { settings, _ in settings.notifications = nil }
     }
 
     // MARK: Access policy
 
     /// Sets the access policy, verbatim, in place of an earlier one. Durable on return.
-    public func setVaultAccessPolicy(_ location: VaultLocation, _ policy: String) async throws(VaultError) {
+    public func setVaultAccessPolicy(_ location: VaultLocation, _ policy: String, by caller: Caller? = nil) async throws(VaultError) {
         try check(
             policy, as: .vaultAccess(vaultARN: location.arn),
             "The specified vault access policy is invalid. Provide a valid policy.")
-        try await changeSettings(location, "setting an access policy") { settings, _ in settings.accessPolicy = policy }
+        try await changeSettings(
+            location, "setting an access policy",
+            as: .vault(location, .policy, "glacier:SetVaultAccessPolicy", by: AuditActor(caller), ["sha256": .string(SHA256Hasher.hash(Array(policy.utf8)).hex)])
+        ) { settings, _ in settings.accessPolicy = policy }
     }
 
     public func vaultAccessPolicy(_ location: VaultLocation) async throws(VaultError) -> String {
@@ -135,8 +153,11 @@ extension VaultEngine {
     }
 
     /// Succeeds when there is none. Durable on return.
-    public func deleteVaultAccessPolicy(_ location: VaultLocation) async throws(VaultError) {
-        try await changeSettings(location, "deleting an access policy") { settings, _ in settings.accessPolicy = nil }
+    public func deleteVaultAccessPolicy(_ location: VaultLocation, by caller: Caller? = nil) async throws(VaultError) {
+        try await changeSettings(
+            location, "deleting an access policy",
+            as: .vault(location, .policy, "glacier:DeleteVaultAccessPolicy", by: AuditActor(caller))
+        ) { settings, _ in settings.accessPolicy = nil }
     }
 
     /// Refuses what does not parse, naming the place after the documented sentence.

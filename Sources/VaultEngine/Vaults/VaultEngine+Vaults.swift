@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 import SealedArchive
 import Storage
 public import VaultModel
 
 extension VaultEngine {
     /// Creates the vault; succeeds without a change when it exists. Durable on return.
-    public func createVault(_ location: VaultLocation) async throws(VaultError) {
+    public func createVault(_ location: VaultLocation, by caller: Caller? = nil) async throws(VaultError) {
         try await vaultErrors("creating a vault") {
             // A vault of that name may be on its way out; then its deletion is finished first. Twice is enough: nobody else deletes the new one
             // unless asked to, and then the answer below is the truth of that moment.
@@ -15,21 +16,23 @@ extension VaultEngine {
                     if existing.state == .active { return }
                     try await finishDeletion(of: existing)
                 }
-                if try await insertVault(location) { return }
+                if try await insertVault(location, by: AuditActor(caller)) { return }
             }
             throw VaultError(.unavailable, "A vault of this name is being deleted. Please try again.")
         }
     }
 
     /// False when a vault that is being deleted still holds the name.
-    private func insertVault(_ location: VaultLocation) async throws -> Bool {
+    private func insertVault(_ location: VaultLocation, by actor: AuditActor) async throws -> Bool {
         let now = clock.now()
         let uid = VaultUID(random: random)
         let key = try keyring.makeVaultKey(account: location.account, vault: uid, version: 1, now: now)
         let vault = VaultRow(
             uid: uid, location: location, state: .active, created: now, generation: 1, compression: nil, keys: [key], settings: nil)
         let record = try await writeVaultRecord(vault, .none, from: 1)
-        switch try await catalog.createVault(vault, limit: Limits.maxVaultsPerAccountAndRegion, audit: .none) {
+        let audit = try audit(
+            .vault(location, "glacier:CreateVault", by: actor, ["keyVersion": 1, "vault": .string(uid.hex)]))
+        switch try await catalog.createVault(vault, limit: Limits.maxVaultsPerAccountAndRegion, audit: audit) {
         case .created: return true
         case .exists(let other):
             try await doom([record.blob], of: .cold)
@@ -48,14 +51,16 @@ extension VaultEngine {
     }
 
     /// Deletes an empty vault; succeeds when there is none. Durable on return.
-    public func deleteVault(_ location: VaultLocation) async throws(VaultError) {
+    public func deleteVault(_ location: VaultLocation, by caller: Caller? = nil) async throws(VaultError) {
         try await vaultErrors("deleting a vault") {
             try await adoptIfMissed(location)
             guard let vault = try await catalog.vault(at: location) else { return }
             if vault.state == .active, try await isLocked(vault), try await holdsArchives(vault) {
                 throw VaultError(.invalidParameter, "Vault not empty or recently written to: \(location.arn)")
             }
-            switch try await freeingRoom({ try await catalog.beginVaultDeletion(vault.uid, audit: .none) }) {
+            let audit = try audit(
+                .vault(location, "glacier:DeleteVault", by: AuditActor(caller), ["vault": .string(vault.uid.hex)]))
+            switch try await freeingRoom({ try await catalog.beginVaultDeletion(vault.uid, audit: audit) }) {
             case .absent: return
             case .notEmpty:
                 throw VaultError(.invalidParameter, "Vault not empty or recently written to: \(location.arn)")
@@ -100,7 +105,10 @@ extension VaultEngine {
             gone.generation = try await writeVaultRecord(gone, try settings(of: vault).settings, from: vault.generation + 1).generation
             // It ends: nothing is added to a vault that is going.
             while try await catalog.shrinkDeletingVault(vault.uid, at: clock.now(), limit: Self.deletionStep) {}
-            try await catalog.finishVaultDeletion(vault.uid, generation: gone.generation, at: clock.now(), audit: .none)
+            try await catalog.finishVaultDeletion(
+                vault.uid, generation: gone.generation, at: clock.now(),
+                audit: try audit(
+                    .vault(vault.location, "vault:FinishDeletion", by: .service, ["vault": .string(vault.uid.hex)])))
         }
     }
 
@@ -121,7 +129,10 @@ extension VaultEngine {
             throw VaultError(.invalidParameter, "Compression is lz4, none or default.")
         }
         try await vaultErrors("changing a vault's settings") {
-            try await updateVault(try await activeVault(location)) { $0.compression = compression }
+            try await updateVault(
+                try await activeVault(location),
+                as: .vault(location, "vault:SetCompression", by: .operator, ["compression": .optional(compression)])
+            ) { $0.compression = compression }
         }
     }
 

@@ -3,7 +3,6 @@
 import CanonicalJSON
 import Cryptography
 import Logging
-import NIOCore
 import SealedArchive
 import Storage
 import Synchronization
@@ -90,7 +89,9 @@ extension VaultEngine {
         let names = try await recordNames(above: vault.generation, Self.recordName(vault))
         guard let recorded = try await newestRecord(among: names, of: vault) else { return }
         let before = try settings(of: vault).settings.lock
-        let changed = try await changeVault(vault, above: recorded.generation) { recorded.adopt(into: &$0, &$1) }
+        let changed = try await changeVault(
+            vault, above: recorded.generation, as: .vault(vault.location, "vault:TakeUpRecord", by: .service)
+        ) { recorded.adopt(into: &$0, &$1) }
         let record = try blobID(Self.recordName(vault)(recorded.generation).text)
         try await doom([record], of: .cold, after: configuration.deletionGrace)
         let after = try settings(of: changed).settings.lock
@@ -122,25 +123,13 @@ extension VaultEngine {
         _ read: (StateRecord) -> Recorded?
     ) async throws -> Recorded? {
         do {
-            guard let size = try await cold.size(of: name.blob), size <= UInt64(StateRecord.maxBytes + 4096) else {
-                throw FormatError.limitExceeded("a record of more than 4 MiB")
+            let (record, _) = try await RecordReader(store: cold).record(
+                name.blob, type, uid: uid, generation: name.generation, account: account, vault: vault, key: keyring.master)
+            guard let recorded = read(record) else {
+                throw FormatError.wrongIdentity("a record that is not what its name says")
             }
-            var bytes: [UInt8] = []
-            while UInt64(bytes.count) < size {
-                let upTo = min(size, UInt64(bytes.count + cold.maxReadBytes))
-                bytes += try await cold.read(name.blob, range: UInt64(bytes.count)..<upTo).readableBytesView
-            }
-            let version = try BlobPreamble(parsing: bytes).index
-            let opened = try SealedBlob.open(
-                bytes, expecting: BlobExpectation(.record, uid: uid, index: version, number: name.generation),
-                account: account.digits, vaultUID: vault.bytes, key: try keyring.master(version))
-            let record = try StateRecord(decoding: opened.plaintext, expecting: type)
-            guard record.account == account.digits, record.vaultUID == vault.bytes,
-                record.generation == name.generation, let recorded = read(record)
-            else { throw FormatError.wrongIdentity("a record that is not what its name says") }
             return recorded
-        } catch let error as StorageError where error.code != .integrity && error.code != .notFound {
-            // Not a word about the record.
+        } catch where !RecordReader.condemns(error) {
             throw error
         } catch {
             logger.error(

@@ -8,8 +8,8 @@ import VaultModel
 /// `coldvault key …`
 struct KeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "key", abstract: "List and rotate the encryption keys of the running service.",
-        subcommands: [List.self, Rotate.self])
+        commandName: "key", abstract: "List, rotate, re-wrap and destroy the encryption keys of the running service.",
+        subcommands: [List.self, Rotate.self, Rewrap.self, Evidence.self, Destroy.self, DestroyCancel.self])
 }
 
 extension KeyCommand {
@@ -27,27 +27,33 @@ extension KeyCommand {
 
         private static func tables(_ listing: JSONValue) -> String {
             var master = TextTable([
-                ("MASTER KEY", .right), ("CURRENT", .left), ("REFERENCES", .right), ("CREATED", .left),
+                ("MASTER KEY", .right), ("STATE", .left), ("REFERENCES", .right), ("CREATED", .left),
                 ("ROOT SLOTS", .left),
             ])
             for key in listing["masterKeys"]?.arrayValue ?? [] {
                 let slots = (key["slots"]?.arrayValue ?? []).compactMap(\.stringValue).joined(separator: ", ")
-                master.add([key.cell("version"), mark(key), key.cell("references"), key.cell("created"), slots])
+                master.add([key.cell("version"), key.cell("state"), key.cell("references"), key.cell("created"), slots])
             }
             var vaults = TextTable([
-                ("VAULT KEY", .right), ("CURRENT", .left), ("VAULT", .left), ("REGION", .left), ("ACCOUNT", .left),
-                ("ARCHIVES AND UPLOADS", .right), ("UNDER MASTER KEY", .right), ("CREATED", .left),
+                ("VAULT KEY", .right), ("STATE", .left), ("VAULT", .left), ("REGION", .left), ("ACCOUNT", .left),
+                ("REFERENCES", .right), ("UNDER MASTER KEY", .right), ("CREATED", .left),
             ])
             for key in listing["vaultKeys"]?.arrayValue ?? [] {
                 vaults.add([
-                    key.cell("version"), mark(key), key.cell("vault"), key.cell("region"), key.cell("accountId"),
+                    key.cell("version"), key.cell("state"), key.cell("vault"), key.cell("region"), key.cell("accountId"),
                     key.cell("references"), key.cell("masterKeyVersion"), key.cell("created"),
                 ])
             }
-            return master.text + "\n\n" + vaults.text
+            var service = TextTable([
+                ("SERVICE KEY", .left), ("VERSION", .right), ("CREATED", .left), ("PUBLIC KEY", .left),
+            ])
+            for (name, member) in [("signing", "signingKeys"), ("audit", "auditKeys")] {
+                for key in listing[member]?.arrayValue ?? [] {
+                    service.add([name, key.cell("version"), key.cell("created"), key.cell("publicKey")])
+                }
+            }
+            return [master.text, vaults.text, service.text].joined(separator: "\n\n")
         }
-
-        private static func mark(_ key: JSONValue) -> String { key["current"]?.boolValue == true ? "yes" : "" }
     }
 
     struct Rotate: AsyncParsableCommand {

@@ -8,7 +8,9 @@ import VaultClient
 struct ArchiveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "archive", abstract: "Upload, retrieve and delete archives of a Glacier service.",
-        subcommands: [ArchiveUploadCommand.self, ArchiveRetrieveCommand.self, Delete.self])
+        subcommands: [
+            ArchiveUploadCommand.self, ArchiveRetrieveCommand.self, Delete.self, ArchivePurgeCommand.self, ArchiveDamagedCommand.self,
+        ])
 
     struct Delete: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

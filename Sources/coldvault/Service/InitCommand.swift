@@ -17,7 +17,7 @@ struct InitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init", abstract: "Create a data directory, its keys, the first account and its access key.",
         discussion: """
-            Prints the recovery key and the secret access key once; neither can be shown again. Keep the root key file off the disk that \
+            Prints the recovery key, the backup key and the secret access key once; none can be shown again. Keep the root key file off the disk that \
             holds the data, and the recovery key on paper: either of them opens the keyring, and without both nothing can be read.
             """)
 
@@ -60,6 +60,8 @@ struct InitCommand: AsyncParsableCommand {
         let recoveryKey: String
         /// Verifies the service's statements; hex.
         let signingPublicKey: String
+        /// The private half of the first backup key.
+        let backupKey: String
     }
 
     private func create(on pool: BlockingPool) async throws -> Result {
@@ -77,7 +79,7 @@ struct InitCommand: AsyncParsableCommand {
         try await directory.disk.createDirectory(dataDir)
         let lock = try await DirectoryLock.acquire(directory: dataDir, on: pool)
         let random = SystemRandomBytes()
-        let root = try await rootKey(directory.rootKeyFile(rootKeyFile), random: random)
+        let root = try await Self.rootKey(directory.rootKeyFile(rootKeyFile), random: random)
         try await directory.disk.createDirectory(directory.keysPath)
         let recoveryKey = SecretKey(random: random)
         try await Keyring.create(
@@ -93,12 +95,14 @@ struct InitCommand: AsyncParsableCommand {
             logger: Logger(label: "coldvault.init") { _ in SwiftLogNoOpLogHandler() })
         let key = try await vault.engine.createAccount(accountID.flatMap { AccountID($0) })
         let publicKey = Hex.encode(vault.engine.signingPublicKey)
+        let backupKey = try NewBackupKey()
+        _ = try await vault.engine.addBackupKey(backupKey.publicKey)
         try await directory.writeFacts(DataDirectory.Facts(region: region))
         await vault.close()
-        return Result(key: key, recoveryKey: recoveryText, signingPublicKey: publicKey)
+        return Result(key: key, recoveryKey: recoveryText, signingPublicKey: publicKey, backupKey: backupKey.text)
     }
 
-    private func rootKey(_ file: RootKeyFile, random: SystemRandomBytes) async throws -> SecretKey {
+    static func rootKey(_ file: RootKeyFile, random: SystemRandomBytes) async throws -> SecretKey {
         do throws(StorageError) {
             return try await file.load().key
         } catch {
@@ -114,6 +118,7 @@ struct InitCommand: AsyncParsableCommand {
                 "accountId": .string(result.key.account.digits), "accessKeyId": .string(result.key.accessKeyID),
                 "secretAccessKey": .string(result.key.secretAccessKey), "region": .string(region),
                 "recoveryKey": .string(result.recoveryKey), "signingPublicKey": .string(result.signingPublicKey),
+                "backupKey": .string(result.backupKey),
             ]
             try StandardOutput.write(document.canonicalBytes() + [0x0A])
         case .table:
@@ -126,11 +131,13 @@ struct InitCommand: AsyncParsableCommand {
                       secret access key  \(result.key.secretAccessKey)
                       region             \(region)
                       recovery key       \(result.recoveryKey)
+                      backup key         \(result.backupKey)
                       signing key        \(result.signingPublicKey) (public)
 
-                    The secret access key and the recovery key are not shown again. Write the recovery key down on paper: together with the
+                    The secret access key, the recovery key and the backup key are not shown again. Write the recovery key down on paper: together with the
                     directory it opens everything, also when \(rootKeyFile) is lost. The public signing key verifies the certificates, receipts
-                    and reports of this service; keep a copy elsewhere.
+                    and reports of this service; keep a copy elsewhere. The backup key opens the backups of this service, which are sealed to it:
+                    keep it away from this machine and from them.
 
                     Next: coldvault serve --data-dir \(dataDir) --root-key-file \(rootKeyFile) --listen 127.0.0.1:8080
                     """)

@@ -31,6 +31,7 @@ enum OperatorExit {
     private static func code(_ error: any Error) -> ClientExit {
         switch error {
         case is ConfigurationErrors: .usage
+        case is UnusableBackup: .integrity
         case let error as VaultError where error.code == .accessDenied: .access
         case let error as VaultError where error.code == .integrity: .integrity
         case let error as StorageError where error.code == .integrity: .integrity

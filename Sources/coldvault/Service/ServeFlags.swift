@@ -35,6 +35,10 @@ struct ServeFlags: ParsableArguments {
     var outputRetention: String?
     @Option(help: "How long the bytes of a deleted archive are kept.")
     var deletionGrace: String?
+    @Option(help: "Age at which the master key is rotated by itself; 0: never.")
+    var masterKeyRotation: String?
+    @Option(help: "How long the destruction of a key version waits.")
+    var keyDestructionWait: String?
     @Option(help: "How long an upload may stay idle.")
     var uploadExpiry: String?
     @Option(help: "lz4 or none.")
@@ -63,6 +67,22 @@ struct ServeFlags: ParsableArguments {
     var shutdownGrace: String?
     @Option(help: "Free space that writes leave alone, such as 256MiB.")
     var spaceReserve: String?
+    @Option(help: "The most that verification in the background reads in a second, such as 32MiB; 0: no limit.")
+    var scrubBytesPerSecond: String?
+    @Option(help: "The most of one core that verification in the background takes: 1 to 100.")
+    var scrubCpuPercent: String?
+    @Option(help: "Days from the begin of one verification of everything to the next.")
+    var scrubPeriodDays: String?
+    @Option(help: "A directory on another disk for a second copy of everything.", completion: .directory)
+    var mirrorDir: String?
+    @Option(help: "continue or refuse: what happens to writes while the mirror fails.")
+    var mirrorFailure: String?
+    @Option(help: "Existing directory for scheduled backups.", completion: .directory)
+    var backupDir: String?
+    @Option(help: "From one scheduled backup to the next, such as 24h.")
+    var backupInterval: String?
+    @Option(help: "How many scheduled backups of each kind stay.")
+    var backupKeep: String?
     @Option(help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 
@@ -74,12 +94,15 @@ struct ServeFlags: ParsableArguments {
             (.tlsCertificate, tlsCertificate), (.tlsPrivateKey, tlsPrivateKey), (.allowPlainHTTP, allowPlainHTTP ? "true" : nil),
             (.regions, regions), (.retrievalDelay, retrievalDelay), (.retrievalQuotaMode, retrievalQuotaMode),
             (.freeTierMonthlyBytes, freeTierMonthlyBytes), (.outputRetention, outputRetention),
-            (.deletionGrace, deletionGrace), (.uploadExpiry, uploadExpiry), (.compression, compression), (.outputMode, outputMode),
+            (.deletionGrace, deletionGrace), (.masterKeyRotation, masterKeyRotation),
+            (.keyDestructionWait, keyDestructionWait), (.uploadExpiry, uploadExpiry), (.compression, compression), (.outputMode, outputMode),
             (.memoryBudget, memoryBudget), (.maxConnections, maxConnections),
             (.maxConnectionsPerAddress, maxConnectionsPerAddress), (.maxRequestsPerAccount, maxRequestsPerAccount),
             (.requestRatePerAccount, requestRatePerAccount), (.jobs, jobs), (.minimumBodyRate, minimumBodyRate),
             (.bodyRateGrace, bodyRateGrace), (.bodyStallTimeout, bodyStallTimeout), (.shutdownGrace, shutdownGrace),
-            (.spaceReserve, spaceReserve), (.logLevel, logLevel),
+            (.spaceReserve, spaceReserve), (.scrubBytesPerSecond, scrubBytesPerSecond), (.scrubCpuPercent, scrubCpuPercent),
+            (.scrubPeriodDays, scrubPeriodDays), (.mirrorDir, mirrorDir), (.mirrorFailure, mirrorFailure), (.logLevel, logLevel),
+            (.backupDir, backupDir), (.backupInterval, backupInterval), (.backupKeep, backupKeep),
         ]
         return Dictionary(uniqueKeysWithValues: all.compactMap { key, value in value.map { (key.name, $0) } })
     }

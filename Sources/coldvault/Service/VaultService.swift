@@ -6,6 +6,7 @@ import Foundation
 import GlacierAPI
 import Logging
 import Metrics
+import MirroredBlobStore
 import NIOPosix
 import Observability
 import PosixDisk
@@ -49,9 +50,9 @@ struct VaultService {
         let lock = try await DirectoryLock.acquire(directory: configuration.dataDir, on: pool)
         let vault = try await OpenedVault.open(
             directory, rootKeyFile: configuration.rootKeyFile, configuration: configuration.engine,
-            reserveBytes: UInt64(configuration.spaceReserveBytes), lock: lock, pool: pool, logger: logger)
+            reserveBytes: UInt64(configuration.spaceReserveBytes), lock: lock, pool: pool, mirror: configuration.mirror, logger: logger)
         do {
-            try await serve(vault.engine, configuration, registry: registry, logger: logger)
+            try await serve(vault, configuration, registry: registry, logger: logger)
         } catch {
             await vault.close()
             await pool.shutdown()
@@ -63,13 +64,15 @@ struct VaultService {
     }
 
     private func serve(
-        _ engine: VaultEngine, _ configuration: ServiceConfiguration, registry: PrometheusRegistry, logger: Logger
+        _ vault: OpenedVault, _ configuration: ServiceConfiguration, registry: PrometheusRegistry, logger: Logger
     ) async throws {
+        let engine = vault.engine
         // Before anybody can ask for anything.
         try await engine.prepare()
         let group = MultiThreadedEventLoopGroup.singleton
         let status = ServiceStatus(engine: engine)
         var services: [any Service] = [EngineService(engine: engine)]
+        if let synchronizer = vault.synchronizer { services.append(MirrorService(synchronizer: synchronizer)) }
         if let address = configuration.operatorListen {
             services.append(
                 OperatorListener(address: address, registry: registry, status: status, eventLoopGroup: group, logger: logger))
@@ -121,7 +124,26 @@ private struct EngineService: Service {
     }
 }
 
+/// The mirror's upkeep as a service; a graceful stop cancels it, and it goes on where it was.
+private struct MirrorService: Service {
+    let synchronizer: MirrorSynchronizer
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await synchronizer.run() }
+    }
+}
+
 extension ServiceConfiguration {
+    /// The second copy, if there is to be one.
+    var mirror: MirrorSettings? {
+        mirrorDir.map { directory in
+            MirrorSettings(
+                directory: directory, policy: mirrorFailure == .refuse ? .refuse : .proceed, bytesPerSecond: scrubLimit)
+        }
+    }
+
+    private var scrubLimit: UInt64? { scrubBytesPerSecond == 0 ? nil : UInt64(scrubBytesPerSecond) }
+
     /// The engine's share of the configuration.
     var engine: EngineConfiguration {
         var engine = EngineConfiguration()
@@ -133,9 +155,14 @@ extension ServiceConfiguration {
         engine.freeTierMonthlyBytes = UInt64(freeTierMonthlyBytes)
         engine.outputRetention = outputRetention
         engine.deletionGrace = deletionGrace
+        engine.masterKeyRotation = masterKeyRotation
+        engine.keyDestructionWait = keyDestructionWait
         engine.uploadExpiry = uploadExpiry
         engine.concurrentJobs = jobs
         engine.memoryBudgetBytes = memoryBudgetBytes
+        engine.scrub = ScrubConfiguration(
+            bytesPerSecond: scrubLimit, cpuPercent: scrubCpuPercent, period: .seconds(Int64(scrubPeriodDays) * 86_400))
+        engine.backupSchedule = backupDir.map { BackupSchedule(directory: $0, interval: backupInterval, keep: backupKeep) }
         return engine
     }
 

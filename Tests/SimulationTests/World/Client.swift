@@ -64,7 +64,10 @@ struct Client: Sendable {
             if refusals.contains(error.code) { return .refused(error) }
             world.count("failed requests")
             switch error.code {
-            case .unavailable: break
+            case .unavailable:
+                // Only parts never stand in each other's way; and a full medium is nobody's fault.
+                world.check(
+                    !what.hasPrefix("part") || world.hasLittleRoom || world.isExcused(since: faults), "\(what) has to wait: \(error)")
             case .internalFailure, .integrity:
                 world.check(world.isExcused(since: faults), "\(what) failed without a reason: \(error)")
             default: world.violation("\(what) was refused: \(error)")

@@ -100,7 +100,7 @@ extension World {
             for (place, engine) in all.enumerated() {
                 group.addTask { [self] in
                     // The second comes while the first is at work.
-                    if place > 0 { try? await simulator.sleep(for: .seconds(10)) }
+                    if place > 0 { try? await simulator.sleep(for: .seconds(Int64(pick(40)))) }
                     await serve(engine, since: faults)
                 }
             }

@@ -26,6 +26,8 @@ final class World: @unchecked Sendable {
     let simulator: Simulator
     let clock: SimulatedClock
     let disk: SimulatedDisk
+    /// The disk fills up.
+    let hasLittleRoom: Bool
     let weather: WeatherMaker
     let transport: SimulatedTransport
     let oracle = Oracle()
@@ -52,7 +54,8 @@ final class World: @unchecked Sendable {
         var choices = SeededGenerator(seed: seed)
         simulator = Simulator(seed: choices.next())
         clock = SimulatedClock(simulator: simulator)
-        disk = SimulatedDisk(capacityBytes: Int.random(in: 0..<8, using: &choices) == 0 ? 24 << 20 : .max)
+        hasLittleRoom = Int.random(in: 0..<8, using: &choices) == 0
+        disk = SimulatedDisk(capacityBytes: hasLittleRoom ? 24 << 20 : .max)
         weather = WeatherMaker(seed: choices.next(), disk: disk)
         random = SimulatedRandom(seed: choices.next())
         root = SecretKey(random: random)

@@ -11,6 +11,8 @@ final class ObservedStore: BlobStore {
         var reads: [BlobID: Int] = [:]
         var recalls = 0
         var unknownPuts = 0
+        var puts: [BlobID] = []
+        var onPut: (@Sendable (BlobID) async -> Void)?
         var pretendedRoom: UInt64?
         var onDelete: (@Sendable (BlobID) throws(StorageError) -> Void)?
         var onRead: (@Sendable (BlobID) async throws(StorageError) -> Void)?
@@ -33,6 +35,11 @@ final class ObservedStore: BlobStore {
     func leaveUnknown(_ count: Int) { state.withLock { $0.unknownPuts = count } }
     func pretendRoom(_ bytes: UInt64?) { state.withLock { $0.pretendedRoom = bytes } }
     func onDelete(_ hook: (@Sendable (BlobID) throws(StorageError) -> Void)?) { state.withLock { $0.onDelete = hook } }
+    /// Names written since the last ``forgetPuts()``, whole or streamed.
+    var puts: [String] { state.withLock { $0.puts.map(\.name) } }
+    func forgetPuts() { state.withLock { $0.puts = [] } }
+    /// Runs after each blob of a batch was put.
+    func onPut(_ hook: (@Sendable (BlobID) async -> Void)?) { state.withLock { $0.onPut = hook } }
     func onRead(_ hook: (@Sendable (BlobID) async throws(StorageError) -> Void)?) {
         state.withLock { $0.onRead = hook }
     }
@@ -48,10 +55,16 @@ final class ObservedStore: BlobStore {
 
     var readsNeedRecall: Bool { memory.readsNeedRecall }
     func beginWrite(_ id: BlobID, expectedBytes: UInt64) async throws(StorageError) -> any BlobWriter {
-        try await memory.beginWrite(id, expectedBytes: expectedBytes)
+        state.withLock { $0.puts.append(id) }
+        return try await memory.beginWrite(id, expectedBytes: expectedBytes)
     }
     func putAll(_ blobs: [(id: BlobID, bytes: ByteBuffer)]) async throws(StorageError) {
         try await memory.putAll(blobs)
+        let hook = state.withLock { state in
+            state.puts += blobs.map(\.id)
+            return state.onPut
+        }
+        if let hook { for blob in blobs { await hook(blob.id) } }
         let isUnknown = state.withLock { state in
             defer { state.unknownPuts = max(0, state.unknownPuts - 1) }
             return state.unknownPuts > 0

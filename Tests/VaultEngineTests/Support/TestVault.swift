@@ -21,6 +21,22 @@ final class MemoryKeyFiles: KeyFileStore {
     private let files = Mutex<[String: [UInt8]]>([:])
     private let hook = Mutex<(@Sendable () async -> Void)?>(nil)
 
+    private let rest = Mutex<Int?>(nil)
+
+    /// After `count` more changes nothing is changed any more and every change fails, as if the process had been killed there.
+    func die(after count: Int?) { rest.withLock { $0 = count } }
+
+    private func spend() throws(StorageError) {
+        let isAlive = rest.withLock { rest -> Bool in
+            guard let left = rest else { return true }
+            rest = left - 1
+            return left > 0
+        }
+        guard isAlive else { throw StorageError(.transient, "the process has ended") }
+    }
+
+    var all: [String: [UInt8]] { files.withLock { $0 } }
+
     /// Runs `body` once, before the next file is replaced.
     func beforeNextReplacement(_ body: @escaping @Sendable () async -> Void) { hook.withLock { $0 = body } }
 
@@ -35,9 +51,13 @@ final class MemoryKeyFiles: KeyFileStore {
             return hook
         }
         await hook?()
+        try spend()
         files.withLock { $0[name] = bytes }
     }
-    func remove(_ name: String) async throws(StorageError) { _ = files.withLock { $0.removeValue(forKey: name) } }
+    func remove(_ name: String) async throws(StorageError) {
+        try spend()
+        _ = files.withLock { $0.removeValue(forKey: name) }
+    }
     func copyAll(to path: String) async throws(StorageError) -> Int { files.withLock { $0.count } }
 }
 

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CanonicalJSON
+import Cryptography
+import NIOCore
+import SealedArchive
+import Storage
+import VaultModel
+
+/// The end of a deleted archive: its bytes, every manifest with its wrapped data key, and the records of the upload that it came from, which
+/// hold that key as well. The deletion record stays, so that a rebuild from an old copy of the blobs still knows.
+struct ArchivePurge: Sendable {
+    /// A blob that is gone.
+    struct Blob: Sendable {
+        let id: BlobID
+        let bytes: UInt64
+        let kind: String
+        /// Of manifests and records.
+        let sha256: SHA256Digest?
+        let keyVersion: UInt32?
+    }
+
+    /// A receipt names so many blobs; further ones are counted.
+    static let maxNoted = 12_000
+
+    let engine: VaultEngine
+
+    /// Everything goes, then the row. Repeatable: a crash in between leaves the rest to the next time.
+    /// - Parameter isNoted: reads manifests and records before they go, for a receipt.
+    func purge(_ archive: ArchiveRow, in vault: VaultRow, isNoted: Bool) async throws -> [Blob] {
+        let (account, vaultUID) = (vault.location.account.digits, vault.uid.bytes)
+        var gone: [Blob] = []
+        let prefixes = [
+            BlobName.archivePrefix(account: account, vaultUID: vaultUID, archiveUID: archive.uid.bytes),
+            BlobName.uploadPrefix(account: account, vaultUID: vaultUID, archiveUID: archive.uid.bytes),
+        ]
+        for prefix in prefixes {
+            var after: BlobID?
+            while true {
+                let page = try await engine.cold.list(prefix: prefix, after: after, limit: 1000)
+                for blob in page {
+                    guard let kind = Self.kind(of: blob.id) else { continue }
+                    if isNoted, gone.count < Self.maxNoted { gone.append(try await note(blob, kind)) }
+                    try await engine.cold.delete(blob.id)
+                }
+                guard page.count == 1000 else { break }
+                after = page.last?.id
+            }
+        }
+        return gone
+    }
+
+    /// What goes; nil stays.
+    private static func kind(of id: BlobID) -> String? {
+        switch BlobName(id.name) {
+        case .part: "part"
+        case .manifest: "manifest"
+        case .upload: "upload"
+        default: nil
+        }
+    }
+
+    private func note(_ blob: BlobListing, _ kind: String) async throws -> Blob {
+        guard kind != "part" else { return Blob(id: blob.id, bytes: blob.bytes, kind: kind, sha256: nil, keyVersion: nil) }
+        var hasher = SHA256Hasher()
+        var version: UInt32?
+        var position: UInt64 = 0
+        while position < blob.bytes {
+            let end = min(blob.bytes, position + UInt64(engine.cold.maxReadBytes))
+            let bytes = Array(try await engine.cold.read(blob.id, range: position..<end).readableBytesView)
+            if position == 0 { version = (try? BlobPreamble(parsing: bytes))?.index }
+            hasher.update(bytes)
+            position = end
+        }
+        return Blob(id: blob.id, bytes: blob.bytes, kind: kind, sha256: hasher.finalize(), keyVersion: version)
+    }
+}
