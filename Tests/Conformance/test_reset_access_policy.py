@@ -13,7 +13,9 @@ def body(*statements):
 
 
 def reset(server, vault, check=True):
-    return server.admin("vault", "reset-access-policy", vault, "--region", server.region, check=check)
+    return server.admin(
+        "vault", "reset-access-policy", vault, "--region", server.region, "--account-id", server.account.number, check=check
+    )
 
 
 def test_the_operator_lets_a_shut_out_owner_back_in(make_server):

@@ -126,9 +126,10 @@ class OperatorCell(Cell):
 class OfflineCell(Cell):
     """A verb that needs the service stopped, is itself killed, and then runs to its end."""
 
-    def __init__(self, name, words):
+    def __init__(self, name, words, arguments=()):
         super().__init__(name)
         self.words = words
+        self.arguments = arguments
         self.longest = 1.0
 
     def available(self):
@@ -138,6 +139,7 @@ class OfflineCell(Cell):
         server.kill()
         command = [
             binary(), *self.words, "--data-dir", str(server.data_dir), "--root-key-file", str(server.root_key_file),
+            *self.arguments,
         ]
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -183,7 +185,7 @@ def cells(masters, vaults):
         OperatorCell("rewrap", ("key", "rewrap"), ("--vault", VAULT, "--region", "us-east-1")),
         OperatorCell("scrub", ("scrub", "start")),
         OperatorCell("backup create", ("backup", "create"), ("--output-dir", "{folder}/backups")),
-        OfflineCell("catalog rebuild", ("catalog", "rebuild")),
+        OfflineCell("catalog rebuild", ("catalog", "rebuild"), ("--replace",)),
     ]
     return [cell for cell in everything if not CHOSEN or cell.name in CHOSEN]
 

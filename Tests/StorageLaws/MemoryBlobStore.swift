@@ -12,10 +12,14 @@ public final class MemoryBlobStore: BlobStore {
         public let askings: Int
         /// The wait that it answers with.
         public let wait: Duration
-        public init(askings: Int, wait: Duration) {
+        /// What a blob's name must contain for it to be cold; others can be read at once.
+        public let only: String
+        public init(askings: Int, wait: Duration, only: String = "") {
             self.askings = askings
             self.wait = wait
+            self.only = only
         }
+        func isCold(_ id: BlobID) -> Bool { only.isEmpty || id.name.contains(only) }
     }
 
     /// What a test can make fail.
@@ -112,7 +116,7 @@ public final class MemoryBlobStore: BlobStore {
         return try change { (state) throws(StorageError) in
             try state.admit(.read)
             guard let bytes = state.blobs[id] else { throw StorageError(.notFound, "no \(id)") }
-            guard !readsNeedRecall || state.thawing[id] == 0 else {
+            guard !readsNeedRecall || !recallDelay.isCold(id) || state.thawing[id] == 0 else {
                 throw StorageError(.transient, "\(id) must be recalled first")
             }
             guard range.upperBound <= UInt64(bytes.count) else {
@@ -166,7 +170,7 @@ public final class MemoryBlobStore: BlobStore {
             try state.admit(.recall)
             guard readsNeedRecall else { return .ready }
             var allReady = true
-            for id in ids {
+            for id in ids where recallDelay.isCold(id) {
                 let left = state.thawing[id] ?? recallDelay.askings
                 if left > 0 { allReady = false }
                 state.thawing[id] = max(0, left - 1)

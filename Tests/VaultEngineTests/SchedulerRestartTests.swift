@@ -22,7 +22,7 @@ import VaultModel
         let bytes = content(Self.mebi, seed: 1)
         // The recall takes as long as the clock stands still.
         try await withVault({
-            $0.cold = MemoryBlobStore(recallDelay: .init(askings: 1, wait: .seconds(60)))
+            $0.cold = MemoryBlobStore(recallDelay: .init(askings: 1, wait: .seconds(60), only: "/archives/"))
             $0.configuration.maxJobAttempts = 2
         }) { vault in
             let stored = try await vault.upload(bytes)
