@@ -62,7 +62,7 @@ extension SQLiteCatalog {
     }
 
     public func deleteArchive(
-        _ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp, vaultGeneration: UInt64?, audit: AuditEntries
+        _ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp, vaultGeneration: UInt64?, record: String?, audit: AuditEntries
     ) async throws(StorageError) -> ArchiveDeletion {
         try await write { database in
             guard let archive = try ArchiveRow.find(uid, in: database), archive.state == .stored else {
@@ -80,6 +80,7 @@ extension SQLiteCatalog {
                 "UPDATE archives SET state = 'deleted', deleted = ?, purge_after = ?, purgeable_at = ? WHERE uid = ?",
                 [now.sql, purgeAfter.sql, max(purgeAfter.milliseconds, pinned ?? .min), uid.sql])
             try VaultRow.adjust(archive.vault, archives: -1, bytes: -archive.size.sql(), at: now, in: database)
+            try DoomedBlob.takeBack(announced: record, in: database)
             try audit.append(in: database)
             return .deleted
         }

@@ -40,7 +40,7 @@ extension SQLiteCatalog {
 
     /// Aborting counts as activity, so that the upload is remembered as aborted for as long as any other closed one.
     public func abortUpload(
-        _ uid: UploadUID, generation: UInt64, at now: Timestamp, audit: AuditEntries
+        _ uid: UploadUID, generation: UInt64, at now: Timestamp, record: String?, audit: AuditEntries
     ) async throws(StorageError) -> UploadAbort {
         try await write { database in
             guard let upload = try UploadRow.find(uid, in: database) else { return .absent }
@@ -55,6 +55,7 @@ extension SQLiteCatalog {
                 ON CONFLICT DO UPDATE SET not_before = min(not_before, excluded.not_before)
                 """, [uid.sql, now.sql])
             try UploadRow.close(upload, as: .aborted, generation: generation, at: now, in: database)
+            try DoomedBlob.takeBack(announced: record, in: database)
             try audit.append(in: database)
             return .aborted
         }

@@ -76,8 +76,10 @@ public protocol Catalog: AuditCatalog, KeyCatalog, ScrubCatalog, Sendable {
         vault: VaultUID, after: ArchivePosition?, from: Timestamp?, until: Timestamp?, limit: Int
     ) async throws(StorageError) -> [ArchiveRow]
     /// Deletes the archive if its vault is still at `vaultGeneration` (nil: whatever it is at): a policy that came meanwhile must be judged first.
+    /// `record`, given, is the announced record of the deletion: no longer doomed when the answer is `.deleted`; `.conflict`, and nothing
+    /// changed, when its announcement is gone.
     func deleteArchive(
-        _ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp, vaultGeneration: UInt64?, audit: AuditEntries
+        _ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp, vaultGeneration: UInt64?, record: String?, audit: AuditEntries
     ) async throws(StorageError) -> ArchiveDeletion
     /// Deleted archives whose grace has ended and whose bytes no unexpired succeeded in-place job needs.
     func purgeableArchives(at now: Timestamp, limit: Int) async throws(StorageError) -> [ArchiveRow]
@@ -95,9 +97,9 @@ public protocol Catalog: AuditCatalog, KeyCatalog, ScrubCatalog, Sendable {
     /// Open upload only. The higher write number wins; the loser's blob is doomed at once.
     func commitPart(_ part: PartRow, at now: Timestamp) async throws(StorageError) -> PartCommit
     func parts(_ upload: UploadUID, from index: UInt32, limit: Int) async throws(StorageError) -> [PartRow]
-    /// Marks an open upload aborted and dooms its parts' blobs.
+    /// Marks an open upload aborted and dooms its parts' blobs. `record` as in ``deleteArchive(_:at:purgeAfter:vaultGeneration:record:audit:)``.
     func abortUpload(
-        _ uid: UploadUID, generation: UInt64, at now: Timestamp, audit: AuditEntries
+        _ uid: UploadUID, generation: UInt64, at now: Timestamp, record: String?, audit: AuditEntries
     ) async throws(StorageError) -> UploadAbort
     /// Open uploads without activity since `before`.
     func idleUploads(before: Timestamp, limit: Int) async throws(StorageError) -> [UploadRow]
@@ -164,6 +166,12 @@ public protocol Catalog: AuditCatalog, KeyCatalog, ScrubCatalog, Sendable {
     /// Whether a decision has named the blob, due or not.
     func isDoomed(_ blob: String, in store: DoomedBlob.Store) async throws(StorageError) -> Bool
     func forgetDoomed(_ blobs: [DoomedBlob]) async throws(StorageError)
+
+    /// Names a record that is about to be written and would take something away, as doomed without a date: a record whose change is never
+    /// committed must not be believed by a later rebuild. The commit that it stands behind takes the announcement back; ``doom(_:)`` dates it.
+    func announce(_ record: AnnouncedRecord) async throws(StorageError) -> Announcement
+    /// Announced records whose change was never committed: of earlier lives when asked before anything is announced in this one.
+    func announcedRecords(limit: Int) async throws(StorageError) -> [DoomedBlob]
 
     // MARK: Service
 

@@ -369,6 +369,8 @@ public struct StagedRow: Hashable, Sendable {
 /// A blob that a durable decision has named for deletion.
 public struct DoomedBlob: Hashable, Sendable {
     public enum Store: String, Sendable { case cold, warm }
+    /// When what was announced goes: not while its change may still be committed.
+    public static let undated = Timestamp(milliseconds: .max)
     public let id: String
     public let store: Store
     public let notBefore: Timestamp
@@ -377,6 +379,28 @@ public struct DoomedBlob: Hashable, Sendable {
         self.store = store
         self.notBefore = notBefore
     }
+}
+
+/// A record that says that something is no more, before it is written.
+public struct AnnouncedRecord: Hashable, Sendable {
+    public enum Subject: Hashable, Sendable {
+        case deletion(of: ArchiveUID)
+        case abort(of: UploadUID)
+    }
+    public let blob: String
+    public let subject: Subject
+    public init(blob: String, subject: Subject) {
+        self.blob = blob
+        self.subject = subject
+    }
+}
+
+public enum Announcement: Hashable, Sendable {
+    case announced
+    /// The blob is doomed for another reason and may go any time: choose another name.
+    case nameTaken
+    /// The archive is not stored, or the upload not open, any more; nothing was announced.
+    case settled
 }
 
 /// A message on its way to a topic: written in the transaction that completes its job, gone when it is delivered.

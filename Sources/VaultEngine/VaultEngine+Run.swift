@@ -17,6 +17,7 @@ extension VaultEngine {
             try await backupPlace?.removeCopy()
             _ = try await freeingRoom { try await clockKeeper.reading() }
             try await compareHistories()
+            try await freeingRoom { try await settleAnnouncedRecords() }
             try await continueAudit()
             try await adoptNewerRecords()
             try await adoptNewerAccounts()

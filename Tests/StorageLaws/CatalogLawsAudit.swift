@@ -124,10 +124,10 @@ extension CatalogLaw {
         let upload = fixtures.upload(in: vault.uid)
         try await step(true, "an upload") { _ = try await catalog.insertUpload(upload, audit: $0) }
         try await step(true, "its end") {
-            _ = try await catalog.abortUpload(upload.uid, generation: 2, at: .now(20), audit: $0)
+            _ = try await catalog.abortUpload(upload.uid, generation: 2, at: .now(20), record: nil, audit: $0)
         }
         try await step(false, "its end again") {
-            _ = try await catalog.abortUpload(upload.uid, generation: 2, at: .now(20), audit: $0)
+            _ = try await catalog.abortUpload(upload.uid, generation: 2, at: .now(20), record: nil, audit: $0)
         }
         let archive = fixtures.archive(in: vault.uid)
         try await step(false, "an archive of a closed upload") {
@@ -149,7 +149,7 @@ extension CatalogLaw {
         for changes in [true, false] {
             try await step(changes, "a deletion") {
                 _ = try await catalog.deleteArchive(
-                    archive.uid, at: .now(60), purgeAfter: .now(70), vaultGeneration: nil, audit: $0)
+                    archive.uid, at: .now(60), purgeAfter: .now(70), vaultGeneration: nil, record: nil, audit: $0)
             }
         }
         for changes in [true, false] {

@@ -144,6 +144,42 @@ extension CatalogLaw {
             try await catalog.forgetDoomed(blobs)
             #expect(try await catalog.doomedBlobs(at: .now(99), limit: 9).isEmpty)
         },
+        CatalogLaw("an announced record goes with the commit it stands behind, stays named without one, and is needed for it") {
+            catalog in
+            var furnished = try await FurnishedCatalog(catalog)
+            let archive = furnished.fixtures.archive(in: furnished.vault.uid, keyVersion: 2)
+            #expect(try await catalog.commitArchive(archive, from: nil) == .stored)
+            let record = AnnouncedRecord(blob: "deletion-1", subject: .deletion(of: archive.uid))
+            #expect(try await catalog.announce(record) == .announced)
+            #expect(try await catalog.announce(record) == .announced)
+            #expect(try await catalog.announcedRecords(limit: 9).map(\.id) == ["deletion-1"])
+            #expect(try await catalog.isDoomed("deletion-1", in: .cold))
+            #expect(try await catalog.doomedBlobs(at: .now(1 << 40), limit: 9).isEmpty)
+            // Given up meanwhile: no commit may count on it, and its name is nobody's.
+            try await catalog.doom([DoomedBlob(id: "deletion-1", store: .cold, notBefore: .now(30))])
+            await expectCode(.conflict) {
+                _ = try await catalog.deleteArchive(
+                    archive.uid, at: .now(20), purgeAfter: .now(30), vaultGeneration: nil, record: "deletion-1", audit: .none)
+            }
+            #expect(try await catalog.archive(archive.uid)?.state == .stored)
+            #expect(try await catalog.announce(record) == .nameTaken)
+            let second = AnnouncedRecord(blob: "deletion-2", subject: .deletion(of: archive.uid))
+            #expect(try await catalog.announce(second) == .announced)
+            #expect(
+                try await catalog.deleteArchive(
+                    archive.uid, at: .now(20), purgeAfter: .now(30), vaultGeneration: nil, record: "deletion-2", audit: .none)
+                    == .deleted)
+            #expect(try await catalog.announcedRecords(limit: 9).isEmpty)
+            #expect(try await !catalog.isDoomed("deletion-2", in: .cold))
+            #expect(try await catalog.announce(second) == .settled)
+            let upload = furnished.fixtures.upload(in: furnished.vault.uid, keyVersion: 2)
+            #expect(try await catalog.insertUpload(upload))
+            #expect(try await catalog.announce(AnnouncedRecord(blob: "abort-2", subject: .abort(of: upload.uid))) == .announced)
+            #expect(
+                try await catalog.abortUpload(upload.uid, generation: 2, at: .now(40), record: "abort-2", audit: .none) == .aborted)
+            #expect(try await catalog.announcedRecords(limit: 9).isEmpty)
+            #expect(try await catalog.announce(AnnouncedRecord(blob: "abort-3", subject: .abort(of: upload.uid))) == .settled)
+        },
         CatalogLaw("facts are kept and replaced") { catalog in
             #expect(try await catalog.fact("clock") == nil)
             try await catalog.setFact("clock", "1")

@@ -31,7 +31,7 @@ extension Catalog {
     public func deleteArchive(
         _ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp
     ) async throws(StorageError) -> Bool {
-        try await deleteArchive(uid, at: now, purgeAfter: purgeAfter, vaultGeneration: nil, audit: .none) == .deleted
+        try await deleteArchive(uid, at: now, purgeAfter: purgeAfter, vaultGeneration: nil, record: nil, audit: .none) == .deleted
     }
 }
 
@@ -62,7 +62,7 @@ extension Catalog {
     public func deleteArchive(
         _ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp, vaultGeneration: UInt64?
     ) async throws(StorageError) -> ArchiveDeletion {
-        try await deleteArchive(uid, at: now, purgeAfter: purgeAfter, vaultGeneration: vaultGeneration, audit: .none)
+        try await deleteArchive(uid, at: now, purgeAfter: purgeAfter, vaultGeneration: vaultGeneration, record: nil, audit: .none)
     }
     public func removeArchive(_ uid: ArchiveUID) async throws(StorageError) {
         try await removeArchive(uid, audit: .none)
@@ -73,7 +73,7 @@ extension Catalog {
     public func abortUpload(
         _ uid: UploadUID, generation: UInt64, at now: Timestamp
     ) async throws(StorageError) -> UploadAbort {
-        try await abortUpload(uid, generation: generation, at: now, audit: .none)
+        try await abortUpload(uid, generation: generation, at: now, record: nil, audit: .none)
     }
     public func insertJob(_ job: JobRow, admission: JobAdmission?) async throws(StorageError) -> JobInsertion {
         try await insertJob(job, admission: admission, audit: .none)

@@ -114,10 +114,11 @@ final class AccessCountingCatalog: Catalog {
         return try await real.archives(vault: vault, after: after, from: from, until: until, limit: limit)
     }
     func deleteArchive(
-        _ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp, vaultGeneration: UInt64?, audit: AuditEntries
+        _ uid: ArchiveUID, at now: Timestamp, purgeAfter: Timestamp, vaultGeneration: UInt64?, record: String?, audit: AuditEntries
     ) async throws(StorageError) -> ArchiveDeletion {
         await note("deleteArchive")
-        return try await real.deleteArchive(uid, at: now, purgeAfter: purgeAfter, vaultGeneration: vaultGeneration, audit: audit)
+        return try await real.deleteArchive(
+            uid, at: now, purgeAfter: purgeAfter, vaultGeneration: vaultGeneration, record: record, audit: audit)
     }
     func purgeableArchives(at now: Timestamp, limit: Int) async throws(StorageError) -> [ArchiveRow] {
         await note("purgeableArchives")
@@ -151,10 +152,10 @@ final class AccessCountingCatalog: Catalog {
         await note("parts")
         return try await real.parts(upload, from: index, limit: limit)
     }
-    func abortUpload(_ uid: UploadUID, generation: UInt64, at now: Timestamp, audit: AuditEntries) async throws(StorageError) -> UploadAbort
+    func abortUpload(_ uid: UploadUID, generation: UInt64, at now: Timestamp, record: String?, audit: AuditEntries) async throws(StorageError) -> UploadAbort
     {
         await note("abortUpload")
-        return try await real.abortUpload(uid, generation: generation, at: now, audit: audit)
+        return try await real.abortUpload(uid, generation: generation, at: now, record: record, audit: audit)
     }
     func idleUploads(before: Timestamp, limit: Int) async throws(StorageError) -> [UploadRow] {
         await note("idleUploads")
@@ -251,6 +252,14 @@ final class AccessCountingCatalog: Catalog {
     func doom(_ blobs: [DoomedBlob]) async throws(StorageError) {
         await note("doom")
         return try await real.doom(blobs)
+    }
+    func announce(_ record: AnnouncedRecord) async throws(StorageError) -> Announcement {
+        await note("announce")
+        return try await real.announce(record)
+    }
+    func announcedRecords(limit: Int) async throws(StorageError) -> [DoomedBlob] {
+        await note("announcedRecords")
+        return try await real.announcedRecords(limit: limit)
     }
     func isDoomed(_ blob: String, in store: DoomedBlob.Store) async throws(StorageError) -> Bool {
         await note("isDoomed")

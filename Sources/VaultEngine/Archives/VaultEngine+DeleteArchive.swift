@@ -45,18 +45,21 @@ extension VaultEngine {
                 vault.location, .archive, "glacier:DeleteArchive", by: .caller(caller),
                 ["archiveId": .string(archive.id), "graceEnds": .integer(purgeAfter.milliseconds)]))
         try await freeingRoom {
-            let record = try await writeDeletionRecord(archive, in: vault, at: now, purgeAfter: purgeAfter)
+            // Nil: somebody else has deleted it meanwhile.
+            guard let record = try await writeDeletionRecord(archive, in: vault, at: now, purgeAfter: purgeAfter) else { return }
             let outcome: ArchiveDeletion
             do {
                 outcome = try await catalog.deleteArchive(
-                    archive.uid, at: now, purgeAfter: purgeAfter, vaultGeneration: vault.generation, audit: audit)
+                    archive.uid, at: now, purgeAfter: purgeAfter, vaultGeneration: vault.generation, record: record.blob.name,
+                    audit: audit)
             } catch {
                 // The archive is still there: a record that says otherwise must not stay.
                 try await doomUnlessUnknown([record.blob], after: error)
                 throw error
             }
+            // Another deletion's record says it already, or the archive stays.
+            if outcome != .deleted { try await doom([record.blob], of: .cold) }
             guard outcome != .vaultChanged else {
-                try await doom([record.blob], of: .cold)
                 logger.error(
                     "another process changed a vault while an archive was deleted", metadata: ["vault": "\(vault.uid)"])
                 throw VaultError(

@@ -16,12 +16,38 @@ extension VaultEngine {
     }
 
     /// Names are write-once, and a crash may have left records whose commit never came; in each round somebody else was faster.
-    private static let maxRounds = 8
+    static let maxRounds = 8
 
     func writeUploadRecord(
         _ upload: UploadRow, description: String, in vault: VaultRow, from generation: UInt64
     ) async throws -> WrittenRecord {
-        let body: [String: JSONValue] = [
+        try await write(
+            .upload, body: Self.body(of: upload, description, in: vault), uid: upload.archive.bytes, account: vault.location.account,
+            vault: vault.uid, key: try keyring.key(of: vault, version: upload.keyVersion), keyVersion: upload.keyVersion,
+            from: generation, name: Self.uploadName(upload, in: vault))
+    }
+
+    /// The record of an upload that is aborted, announced first. Nil when it is not open any more.
+    func writeAbortRecord(_ upload: UploadRow, description: String, in vault: VaultRow) async throws -> WrittenRecord? {
+        let key = try keyring.key(of: vault, version: upload.keyVersion)
+        let name = Self.uploadName(upload, in: vault)
+        return try await announced(.abort(of: upload.uid), from: upload.generation + 1, name: name) {
+            try await write(
+                .upload, body: Self.body(of: upload, description, in: vault), uid: upload.archive.bytes,
+                account: vault.location.account, vault: vault.uid, key: key, keyVersion: upload.keyVersion, exactly: $0,
+                freesRoom: true, name: name)
+        }
+    }
+
+    private static func uploadName(_ upload: UploadRow, in vault: VaultRow) -> @Sendable (UInt64) -> BlobName {
+        {
+            BlobName.upload(
+                account: vault.location.account.digits, vaultUID: vault.uid.bytes, archiveUID: upload.archive.bytes, generation: $0)
+        }
+    }
+
+    private static func body(of upload: UploadRow, _ description: String, in vault: VaultRow) -> [String: JSONValue] {
+        [
             "uploadId": .string(upload.id), "archiveId": .string(upload.archiveID), "archiveUid": .string(upload.archive.hex),
             "partSize": .integer(Int64(upload.partBytes)), "description": .string(description),
             "state": .string(upload.state.rawValue), "created": .integer(upload.created.milliseconds),
@@ -32,30 +58,25 @@ extension VaultEngine {
                 ]
             ],
         ]
-        return try await write(
-            .upload, body: body, uid: upload.archive.bytes, account: vault.location.account, vault: vault.uid,
-            key: try keyring.key(of: vault, version: upload.keyVersion), keyVersion: upload.keyVersion, from: generation,
-            freesRoom: upload.state == .aborted
-        ) { 
-            BlobName.upload(
-                account: vault.location.account.digits, vaultUID: vault.uid.bytes, archiveUID: upload.archive.bytes, generation: $0)
-        }
     }
 
+    /// Announced first. Nil when the archive is not stored any more.
     func writeDeletionRecord(
         _ archive: ArchiveRow, in vault: VaultRow, at now: Timestamp, purgeAfter: Timestamp
-    ) async throws -> WrittenRecord {
+    ) async throws -> WrittenRecord? {
         let (version, key) = try keyring.currentKey(of: vault)
         let body: [String: JSONValue] = [
             "archiveId": .string(archive.id), "deleted": .integer(now.milliseconds), "graceEnds": .integer(purgeAfter.milliseconds),
             "manifestGeneration": .integer(Int64(archive.generation)), "parts": .integer(Int64(archive.partCount)),
         ]
-        return try await write(
-            .deletion, body: body, uid: archive.uid.bytes, account: vault.location.account, vault: vault.uid, key: key,
-            keyVersion: version, from: UInt64(max(1, now.milliseconds)), freesRoom: true
-        ) { 
+        let name: @Sendable (UInt64) -> BlobName = {
             BlobName.deletion(
                 account: vault.location.account.digits, vaultUID: vault.uid.bytes, archiveUID: archive.uid.bytes, generation: $0)
+        }
+        return try await announced(.deletion(of: archive.uid), from: UInt64(max(1, now.milliseconds)), name: name) {
+            try await write(
+                .deletion, body: body, uid: archive.uid.bytes, account: vault.location.account, vault: vault.uid, key: key,
+                keyVersion: version, exactly: $0, freesRoom: true, name: name)
         }
     }
 

@@ -224,12 +224,14 @@ extension VaultEngine {
         var aborted = upload
         aborted.state = .aborted
         let description = try keyring.open(upload.sealed, as: UploadColumn.self, uid: upload.uid.bytes, of: vault).description
-        let record = try await writeUploadRecord(aborted, description: description, in: vault, from: upload.generation + 1)
+        guard let record = try await writeAbortRecord(aborted, description: description, in: vault) else {
+            return try await catalog.upload(upload.uid)?.state == .aborted
+        }
         let audit = try audit(
             .vault(
                 vault.location, .archive, "glacier:AbortMultipartUpload", by: actor, ["uploadId": .string(upload.id)]))
         switch try await catalog.abortUpload(
-            upload.uid, generation: record.generation, at: clock.now(), audit: audit)
+            upload.uid, generation: record.generation, at: clock.now(), record: record.blob.name, audit: audit)
         {
         case .aborted:
             // The open record, with the wrapped data key, has been replaced.
@@ -238,7 +240,9 @@ extension VaultEngine {
                 generation: upload.generation)
             try await doom([try blobID(open.text)], of: .cold, after: configuration.deletionGrace)
             return true
-        case .alreadyAborted: return true
+        case .alreadyAborted:
+            try await doom([record.blob], of: .cold)
+            return true
         case .completed, .absent:
             try await doom([record.blob], of: .cold)
             return false
