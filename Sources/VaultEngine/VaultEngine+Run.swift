@@ -18,6 +18,7 @@ extension VaultEngine {
             _ = try await freeingRoom { try await clockKeeper.reading() }
             try await compareHistories()
             try await continueAudit()
+            try await enterWhatWasDoneOffline()
             try await adoptNewerRecords()
             try await adoptNewerAccounts()
             try await testKeys()
