@@ -16,6 +16,8 @@ public enum KeyRequest: Sendable, Hashable {
     case cancelDestruction(KeyChoice)
     /// Answer: the signed receipt.
     case purgeArchive(VaultLocation, archiveID: String)
+    /// Answer: the same receipt again; nothing is destroyed.
+    case purgeReceipt(VaultLocation, archiveID: String)
 
     var verb: String {
         switch self {
@@ -25,6 +27,7 @@ public enum KeyRequest: Sendable, Hashable {
         case .destroy: "destroy-key"
         case .cancelDestruction: "cancel-key-destruction"
         case .purgeArchive: "purge-archive"
+        case .purgeReceipt: "purge-receipt"
         }
     }
 
@@ -33,7 +36,7 @@ public enum KeyRequest: Sendable, Hashable {
         case .rewrap(let location, _): location?.arn
         case .rewrapStatus, .listDestructions: nil
         case .destroy(let key, _), .cancelDestruction(let key): key.subject
-        case .purgeArchive(_, let id): String(id.prefix(160))
+        case .purgeArchive(_, let id), .purgeReceipt(_, let id): String(id.prefix(160))
         }
     }
 
@@ -46,7 +49,7 @@ public enum KeyRequest: Sendable, Hashable {
         case .destroy(let key, let wait):
             .object(Self.members(key).merging(["waitSeconds": wait.map { .integer($0) } ?? .null]) { _, new in new })
         case .cancelDestruction(let key): .object(Self.members(key))
-        case .purgeArchive(let location, let id):
+        case .purgeArchive(let location, let id), .purgeReceipt(let location, let id):
             .object(Self.members(location).merging(["archiveId": .string(id)]) { _, new in new })
         }
     }
@@ -71,6 +74,8 @@ public enum KeyRequest: Sendable, Hashable {
         case "cancel-key-destruction": self = .cancelDestruction(try Self.choice(members))
         case "purge-archive":
             self = .purgeArchive(try members.location(), archiveID: try members.text("archiveId"))
+        case "purge-receipt":
+            self = .purgeReceipt(try members.location(), archiveID: try members.text("archiveId"))
         default: return nil
         }
     }

@@ -12,6 +12,7 @@ protocol KeyOperations: Sendable {
     func requestKeyDestruction(_ choice: KeyChoice, wait: Duration?) async throws(VaultError) -> KeyDestructionDescription
     func cancelKeyDestruction(_ choice: KeyChoice) async throws(VaultError) -> KeyDestructionDescription
     func purgeArchive(_ location: VaultLocation, archiveID: String) async throws(VaultError) -> String
+    func purgeReceipt(_ location: VaultLocation, archiveID: String) async throws(VaultError) -> String
 }
 
 extension AdminResponder {
@@ -26,6 +27,9 @@ extension AdminResponder {
         case .cancelDestruction(let key): return .answer(try await operations.cancelKeyDestruction(key))
         case .purgeArchive(let location, let id):
             let receipt = try await operations.purgeArchive(location, archiveID: id)
+            return ["archiveId": .string(id), "receipt": .string(receipt), "state": "purged"]
+        case .purgeReceipt(let location, let id):
+            let receipt = try await operations.purgeReceipt(location, archiveID: id)
             return ["archiveId": .string(id), "receipt": .string(receipt), "state": "purged"]
         }
     }

@@ -116,7 +116,11 @@ public final class MirrorSynchronizer: Sendable {
     }
 
     private func settleDeletions() async throws(StorageError) {
-        try await settle(MirrorLink.owedDeletions) { (id) throws(StorageError) in try await store.mirror.delete(id) }
+        try await settle(MirrorLink.owedDeletions) { (id) throws(StorageError) in
+            // Put again since, under the same name (a checkpoint that moved to another key): then its write is owed, or was done.
+            guard try await store.primary.size(of: id) == nil else { return }
+            try await store.mirror.delete(id)
+        }
     }
 
     /// What fails does not keep the others, and comes again.

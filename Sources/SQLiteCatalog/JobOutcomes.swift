@@ -108,6 +108,25 @@ extension StagedRow {
         if inserted > 0 { try KeyReference.add(staged.vault, version: staged.sealed.keyVersion, in: database) }
     }
 
+    /// Every staged output of an archive, with the jobs that point to it; returns the doomed blobs.
+    static func removeAll(of archive: ArchiveUID, at now: Timestamp, in database: Database) throws -> [String] {
+        let jobs: [(uid: JobUID, staged: StagedUID?, vault: VaultUID, version: UInt32)] = try database.all(
+            Pages.stagedJobsOfArchive, [archive.sql], from: "jobs"
+        ) {
+            (uid: try $0.uid(), staged: try $0.optionalUID(), vault: try $0.uid(), version: try $0.small())
+        }
+        for job in jobs {
+            try database.change("DELETE FROM jobs WHERE uid = ?", [job.uid.sql])
+            try KeyReference.remove(job.vault, version: job.version, in: database)
+        }
+        var blobs: [String] = []
+        for staged in Set(jobs.compactMap(\.staged)) {
+            if let row = try find(staged, in: database) { blobs.append(row.blob) }
+            try removeIfUnneeded(staged, at: now, in: database)
+        }
+        return blobs.sorted()
+    }
+
     /// Invariant 3 of ``Schema``: goes, with its blob doomed, in the transaction that took its last job.
     static func removeIfUnneeded(_ uid: StagedUID, at now: Timestamp, in database: Database) throws {
         guard try database.number("SELECT 1 FROM jobs WHERE staged = ? LIMIT 1", [uid.sql], from: "jobs") == nil,

@@ -81,7 +81,7 @@ extension SQLiteCatalog {
                 [due, max(due, pinned ?? .min), archive.sql])
             try audit.append(in: database)
             if let pinned, pinned > now.milliseconds { return .pinned(until: Timestamp(milliseconds: pinned)) }
-            return .due
+            return .due(outputs: try StagedRow.removeAll(of: archive, at: now, in: database))
         }
     }
 

@@ -111,6 +111,11 @@ enum Pages {
         SELECT max(coalesce(expires, 9223372036854775807)) FROM jobs INDEXED BY jobs_archive
         WHERE archive = ? AND state = 'succeeded' AND staged IS NULL
         """
+    /// The finished jobs of an archive whose output is staged.
+    static let stagedJobsOfArchive = """
+        SELECT uid, staged, vault, sealed_version FROM jobs INDEXED BY jobs_archive
+        WHERE archive = ? AND state = 'succeeded' AND staged IS NOT NULL
+        """
     /// A change: deleted archives of a vault without jobs are held by their grace only.
     static let unpinArchives = """
         UPDATE archives INDEXED BY archives_pinned SET purgeable_at = purge_after

@@ -36,7 +36,7 @@ public protocol KeyCatalog: Sendable {
         _ key: KeyVersionName, at now: Timestamp, receipt: String?, audit: AuditEntries
     ) async throws(StorageError)
 
-    /// Ends the grace of a deleted archive now.
+    /// Ends the grace of a deleted archive now, and the life of its staged outputs.
     func purgeNow(_ archive: ArchiveUID, at now: Timestamp, audit: AuditEntries) async throws(StorageError) -> PurgeNow
     /// Moves the write-ahead log into the file and empties it, so that overwritten rows are nowhere any more; waits for readers.
     /// `.transient` when they do not end in time.
@@ -139,8 +139,8 @@ public struct KeyDestructionRow: Hashable, Sendable {
 }
 
 public enum PurgeNow: Hashable, Sendable {
-    /// Its bytes are purgeable.
-    case due
+    /// Its bytes are purgeable. Its staged outputs are gone, their jobs with them, and these blobs of the warm store are doomed.
+    case due(outputs: [String])
     /// An output served in place needs the bytes until then; they are purgeable at that moment.
     case pinned(until: Timestamp)
     /// It is stored, or unknown.

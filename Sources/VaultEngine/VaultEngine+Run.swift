@@ -19,6 +19,7 @@ extension VaultEngine {
             try await compareHistories()
             try await freeingRoom { try await settleAnnouncedRecords() }
             try await continueAudit()
+            try await enterWhatWasDoneOffline()
             try await adoptNewerRecords()
             try await adoptNewerAccounts()
             try await testKeys()

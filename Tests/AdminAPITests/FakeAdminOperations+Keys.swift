@@ -33,4 +33,8 @@ extension FakeAdminOperations {
         note("purgeArchive \(location.arn) \(archiveID)")
         return "{}"
     }
+    func purgeReceipt(_ location: VaultLocation, archiveID: String) async throws(VaultError) -> String {
+        note("purgeReceipt \(location.arn) \(archiveID)")
+        return "{}"
+    }
 }

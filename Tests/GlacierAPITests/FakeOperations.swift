@@ -29,6 +29,7 @@ final class FakeOperations: GlacierOperations {
 
     struct State {
         var calls: [String] = []
+        var refused: [RefusedRequest] = []
         var isKeyActive = true
         /// The key's user; nil: it is the root's.
         var user: UserName?
@@ -72,6 +73,8 @@ final class FakeOperations: GlacierOperations {
         }
         if let refusal { throw refusal }
     }
+
+    func noteRefusal(_ request: RefusedRequest) { state.withLock { $0.refused.append(request) } }
 
     func credential(for accessKeyID: String, sessionToken: String?) async throws(VaultError) -> Credential? {
         switch (accessKeyID, sessionToken) {

@@ -55,6 +55,8 @@ import Testing
             Expectation(
                 name: "provisioned since", query: Pages.provisionedSince,
                 index: "jobs_provisioned (account=? AND region=? AND created>?)"),
+            Expectation(
+                name: "staged outputs of an archive", query: Pages.stagedJobsOfArchive, index: "jobs_archive (archive=? AND state=?)"),
             Expectation(name: "overdue jobs", query: Pages.overdueJobs, index: "jobs_leased (lease_until<?)"),
             Expectation(
                 name: "startable jobs", query: Pages.startableJobs, index: "jobs_start (waiting=? AND not_before<?)"),

@@ -147,7 +147,7 @@ extension CatalogLaw {
                 _ = try await catalog.deleteArchive(archive.uid, at: .now(200), purgeAfter: .now(9000))
             }
             #expect(try await catalog.purgeableArchives(at: .now(300), limit: 9).isEmpty)
-            #expect(try await catalog.purgeNow(free.uid, at: .now(300), audit: .none) == .due)
+            #expect(try await catalog.purgeNow(free.uid, at: .now(300), audit: .none) == .due(outputs: []))
             #expect(try await catalog.purgeNow(pinned.uid, at: .now(300), audit: .none) == .pinned(until: .now(5000)))
             #expect(try await catalog.purgeableArchives(at: .now(300), limit: 9).map(\.uid) == [free.uid])
             #expect(

@@ -54,9 +54,8 @@ struct Authenticator: Sendable {
         let now = SignatureTimestamp(secondsSinceEpoch: clock.now().milliseconds / 1000)
         let checked = try verifier.check(parsed, now: now)
         let credential = try await operations.credential(for: parsed.accessKeyID, sessionToken: parsed.sessionToken)
-        guard let credential, credential.isActive, let region = Region(parsed.scope.region) else {
-            throw WireError.unrecognizedClient
-        }
+        guard let credential, let region = Region(parsed.scope.region) else { throw WireError.unrecognizedClient }
+        guard credential.isActive else { throw WireError.inactiveClient }
         let key = SigningKey(secret: credential.secret, scope: parsed.scope)
         var body: [UInt8]?
         if parsed.statedPayload != nil {

@@ -8,9 +8,11 @@ import VaultModel
 /// What the wire needs of the engine; laws and durability are those of ``VaultEngine``. The second conformance is the
 /// tests' double.
 ///
-/// Every method but the first three acts without asking: ``GlacierResponder`` asks ``authorize(_:_:on:)`` before.
+/// Every method but the first four acts without asking: ``GlacierResponder`` asks ``authorize(_:_:on:)`` before.
 protocol GlacierOperations: Sendable {
     func credential(for accessKeyID: String, sessionToken: String?) async throws(VaultError) -> Credential?
+    /// Tells of a request that failed authentication; returns at once.
+    func noteRefusal(_ request: RefusedRequest)
     /// - Throws: `.accessDenied` with the text for the caller.
     func authorize(
         _ caller: Caller, _ action: VaultAction, on target: AccessTarget

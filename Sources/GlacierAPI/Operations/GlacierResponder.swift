@@ -32,8 +32,20 @@ struct GlacierResponder: Sendable {
         } catch {
             record.failure = error
             answer = Self.refusal(error)
+            noteRefusal(error, of: request, record)
         }
         return finished(answer, record, body: request.body)
+    }
+
+    /// What was turned away at the door goes into the audit log, without anything of the request that could be a secret.
+    private func noteRefusal(_ error: any Error, of request: IncomingRequest, _ record: RequestRecord) {
+        guard let reason = WireError(error).refusal else { return }
+        let path = String(request.head.uri.prefix { $0 != "?" })
+        let route = try? Route(method: request.head.method.rawValue, target: RequestTarget(path: path, target: request.head.uri))
+        endpoints.operations.noteRefusal(
+            RefusedRequest(
+                reason: reason, accessKeyID: record.accessKeyID, sourceAddress: request.peer.address,
+                action: record.action ?? route?.action))
     }
 
     /// The answer to what could not even be parsed as a request.

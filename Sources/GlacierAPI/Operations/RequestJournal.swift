@@ -5,6 +5,7 @@ import Metrics
 import NIOCore
 import NIOHTTP1
 import Synchronization
+import VaultEngine
 import VaultModel
 
 /// What is known about one request when it ends.
@@ -99,11 +100,7 @@ final class RequestJournal: Sendable {
             metadata["principal"] = "\(principal)"
         }
         // What a request claims is not proven: a client that mixes up id and secret must not find its secret in our log.
-        if let key = record.accessKeyID, key.utf8.count == Limits.accessKeyCharacters,
-            key.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) })
-        {
-            metadata["accessKeyId"] = "\(key)"
-        }
+        if let key = record.accessKeyID, RefusedRequest.isAccessKeyID(key) { metadata["accessKeyId"] = "\(key)" }
         var level = Logger.Level.info
         if let failure = record.failure {
             let wire = WireError(failure)

@@ -2,6 +2,7 @@
 
 import CanonicalJSON
 import RequestSignature
+import VaultEngine
 import VaultModel
 
 /// An error as clients see it: a status and three strings. The one place where errors get their wire form.
@@ -18,6 +19,8 @@ struct WireError: Error, Hashable, Sendable {
     let message: String
     /// For the `Retry-After` header.
     var retryAfterSeconds: Int?
+    /// For the audit log, never for the wire: why whoever asked was turned away.
+    var refusal: RefusedRequest.Reason?
 
     var document: JSONValue {
         ["code": .string(code), "message": .string(message), "type": .string(kind.rawValue)]
@@ -39,7 +42,9 @@ struct WireError: Error, Hashable, Sendable {
         case .missingParameter: self.init(400, "MissingParameterValueException", message)
         case .notFound: self.init(404, "ResourceNotFoundException", message)
         case .limitExceeded: self.init(400, "LimitExceededException", message)
-        case .expiredToken: self.init(403, "ExpiredTokenException", message)
+        case .expiredToken:
+            self.init(403, "ExpiredTokenException", message)
+            refusal = .expiredToken
         case .policyEnforced: self.init(400, "PolicyEnforcedException", message)
         case .accessDenied: self.init(403, "AccessDeniedException", message)
         case .invalidSignature: self.init(403, "InvalidSignatureException", message)
@@ -58,8 +63,15 @@ struct WireError: Error, Hashable, Sendable {
     /// The wire form of an authentication that failed.
     init(_ error: SignatureError) {
         switch error.code {
-        case .missingAuthenticationToken, .incompleteSignature: self.init(400, error.code.rawValue, error.message)
-        case .invalidSignature: self.init(403, error.code.rawValue, error.message)
+        case .missingAuthenticationToken:
+            self.init(400, error.code.rawValue, error.message)
+            refusal = .missingAuthentication
+        case .incompleteSignature:
+            self.init(400, error.code.rawValue, error.message)
+            refusal = .incompleteAuthentication
+        case .invalidSignature:
+            self.init(403, error.code.rawValue, error.message)
+            refusal = .invalidSignature
         }
     }
 
@@ -98,10 +110,19 @@ struct WireError: Error, Hashable, Sendable {
         WireError(400, "ThrottlingException", message, retryAfterSeconds: 1)
     }
 
-    static let unrecognizedClient = WireError(
-        400, "UnrecognizedClientException", "The security token included in the request is invalid.")
+    static let unrecognizedClient = unrecognized(.unknownAccessKey)
+    /// The same to the client: whether a key exists is nobody's business who cannot use it.
+    static let inactiveClient = unrecognized(.inactiveAccessKey)
+
+    private static func unrecognized(_ reason: RefusedRequest.Reason) -> WireError {
+        var error = WireError(400, "UnrecognizedClientException", "The security token included in the request is invalid.")
+        error.refusal = reason
+        return error
+    }
 
     static func foreignAccount(_ text: String) -> WireError {
-        WireError(403, "AccessDeniedException", "Access denied for account ID: \(text)")
+        var error = WireError(403, "AccessDeniedException", "Access denied for account ID: \(text)")
+        error.refusal = .foreignAccount
+        return error
     }
 }

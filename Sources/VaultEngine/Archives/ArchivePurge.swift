@@ -25,11 +25,24 @@ struct ArchivePurge: Sendable {
 
     let engine: VaultEngine
 
-    /// Everything goes, then the row. Repeatable: a crash in between leaves the rest to the next time.
-    /// - Parameter isNoted: reads manifests and records before they go, for a receipt.
-    func purge(_ archive: ArchiveRow, in vault: VaultRow, isNoted: Bool) async throws -> [Blob] {
+    /// Everything goes, the row is the caller's. Repeatable: a crash in between leaves the rest to the next time.
+    func purge(_ archive: ArchiveRow, in vault: VaultRow) async throws {
+        try await forEach(of: archive, in: vault) { blob, _ in try await engine.cold.delete(blob.id) }
+    }
+
+    /// What ``purge(_:in:)`` would remove, for a receipt: manifests and records are read.
+    func list(_ archive: ArchiveRow, in vault: VaultRow) async throws -> [Blob] {
+        var found: [Blob] = []
+        try await forEach(of: archive, in: vault) { blob, kind in
+            if found.count < Self.maxNoted { found.append(try await note(blob, kind)) }
+        }
+        return found
+    }
+
+    private func forEach(
+        of archive: ArchiveRow, in vault: VaultRow, _ body: (BlobListing, String) async throws -> Void
+    ) async throws {
         let (account, vaultUID) = (vault.location.account.digits, vault.uid.bytes)
-        var gone: [Blob] = []
         let prefixes = [
             BlobName.archivePrefix(account: account, vaultUID: vaultUID, archiveUID: archive.uid.bytes),
             BlobName.uploadPrefix(account: account, vaultUID: vaultUID, archiveUID: archive.uid.bytes),
@@ -39,15 +52,12 @@ struct ArchivePurge: Sendable {
             while true {
                 let page = try await engine.cold.list(prefix: prefix, after: after, limit: 1000)
                 for blob in page {
-                    guard let kind = Self.kind(of: blob.id) else { continue }
-                    if isNoted, gone.count < Self.maxNoted { gone.append(try await note(blob, kind)) }
-                    try await engine.cold.delete(blob.id)
+                    if let kind = Self.kind(of: blob.id) { try await body(blob, kind) }
                 }
                 guard page.count == 1000 else { break }
                 after = page.last?.id
             }
         }
-        return gone
     }
 
     /// What goes; nil stays.

@@ -13,6 +13,8 @@ enum AuditKind: String, Sendable {
 enum AuditActor: Hashable, Sendable {
     /// Whoever signed the request.
     case caller(Caller)
+    /// Whoever failed to show who it is: what was claimed, and from where.
+    case stranger(accessKeyID: String?, sourceAddress: String?)
     /// The admin socket.
     case `operator`
     /// Nobody asked: maintenance, start-up, a worker.
@@ -25,6 +27,11 @@ enum AuditActor: Hashable, Sendable {
         switch self {
         case .operator: ["kind": "operator"]
         case .service: ["kind": "service"]
+        case .stranger(let key, let address):
+            .object(
+                [
+                    "kind": "stranger", "accessKeyId": key.map { .string($0) }, "sourceAddress": address.map { .string($0) },
+                ].compactMapValues(\.self))
         case .caller(let caller):
             .object(
                 [
@@ -112,6 +119,20 @@ extension AuditAct {
         _ location: VaultLocation, _ action: String, by actor: AuditActor, _ details: [String: JSONValue] = [:]
     ) -> AuditAct {
         .vault(location, .vault, action, by: actor, details)
+    }
+
+    /// What happens to a version of a key.
+    static func key(
+        _ key: KeyVersionName, _ action: String, by actor: AuditActor, _ details: [String: JSONValue] = [:]
+    ) -> AuditAct {
+        let name: String
+        switch key {
+        case .master: name = "master key"
+        case .vault(let uid, _): name = "key of vault \(uid.hex)"
+        }
+        return AuditAct(
+            .key, "key:\(action)", by: actor, on: name,
+            details.merging(["version": .integer(Int64(key.version))]) { given, _ in given })
     }
 
     /// A retrieval unwraps the data key of its archive.

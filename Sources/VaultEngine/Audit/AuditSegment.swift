@@ -42,6 +42,21 @@ struct AuditSegment: Equatable {
             account: Self.noAccount, vaultUID: BlobContext.noVault, key: cipher.key, random: random)
     }
 
+    /// The segment that begins with entry `first`, out of a store.
+    static func read(first: UInt64, from store: any BlobStore, with cipher: AuditCipher) async throws -> AuditSegment {
+        let id = try blobID(BlobName.audit(first: first).text)
+        guard let size = try await store.size(of: id), size <= UInt64(SealedBlob.maxBlobBytes) else {
+            throw VaultError(.integrity, "Segment \(first) of the audit log is missing or has an impossible size.")
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(Int(size))
+        while UInt64(bytes.count) < size {
+            let end = min(size, UInt64(bytes.count) + UInt64(store.maxReadBytes))
+            bytes += Array(try await store.read(id, range: UInt64(bytes.count)..<end).readableBytesView)
+        }
+        return try AuditSegment(opening: bytes, first: first, with: cipher)
+    }
+
     private static func json(_ head: AuditHead) -> JSONValue {
         ["link": .string(Hex.encode(head.link)), "tag": .string(Hex.encode(head.tag))]
     }

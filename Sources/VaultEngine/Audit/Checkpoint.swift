@@ -44,6 +44,7 @@ public struct Checkpoint: Sendable, Hashable {
     public let auditSequence: UInt64
     public let auditLink: [UInt8]
     public let auditTag: [UInt8]
+    let openUploads: UInt64
     /// The signed statement.
     public let statement: [UInt8]
 
@@ -66,6 +67,7 @@ public struct Checkpoint: Sendable, Hashable {
         auditSequence = UInt64(sequence)
         auditLink = link
         auditTag = tag
+        openUploads = UInt64(clamping: statement.body["counts"]?["openUploads"]?.integerValue ?? .max)
         self.statement = statement.encode()
     }
 

@@ -28,11 +28,17 @@ struct DenialFolder {
         let account: AccountID?
     }
 
+    private let overflowOf: String
     private var tallies: [Key: Tally] = [:]
     private var tokens = burst
     private var refilled: Timestamp?
     private var overflow: (count: UInt64, first: Timestamp, last: Timestamp)?
     private var overflowWritten: Timestamp?
+
+    /// - Parameter overflowOf: what the entry is about that counts those without one of their own.
+    init(overflowOf: String = "requests that were denied and not itemised") { self.overflowOf = overflowOf }
+
+    var remembered: Int { tallies.count }
 
     mutating func add(_ key: Key, account: AccountID?, at now: Timestamp) {
         if var tally = tallies[key] {
@@ -85,7 +91,7 @@ struct DenialFolder {
         let overflowIsDue = always || overflowWritten.map { now.since($0) >= Self.window || now < $0 } ?? true
         if let counted = overflow, overflowIsDue {
             var act = AuditAct(
-                .denial, "denial:Overflow", by: .service, on: "requests that were denied and not itemised",
+                .denial, "denial:Overflow", by: .service, on: overflowOf,
                 ["since": .integer(counted.first.milliseconds)])
             act.count = counted.count
             act.until = counted.last

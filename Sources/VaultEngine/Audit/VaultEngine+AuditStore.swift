@@ -101,17 +101,7 @@ extension VaultEngine {
     // MARK: Segments
 
     func auditSegment(first: UInt64, _ cipher: AuditCipher) async throws -> AuditSegment {
-        let id = try blobID(BlobName.audit(first: first).text)
-        guard let size = try await cold.size(of: id), size <= UInt64(SealedBlob.maxBlobBytes) else {
-            throw VaultError(.integrity, "Segment \(first) of the audit log is missing or has an impossible size.")
-        }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(Int(size))
-        while UInt64(bytes.count) < size {
-            let end = min(size, UInt64(bytes.count) + UInt64(cold.maxReadBytes))
-            bytes += Array(try await cold.read(id, range: UInt64(bytes.count)..<end).readableBytesView)
-        }
-        return try AuditSegment(opening: bytes, first: first, with: cipher)
+        try await AuditSegment.read(first: first, from: cold, with: cipher)
     }
 
     /// The first numbers of all segments after `first`, in order.

@@ -5,7 +5,7 @@ import Cryptography
 import Logging
 import NIOCore
 import SealedArchive
-import Storage
+public import Storage
 import Synchronization
 public import VaultModel
 
@@ -15,11 +15,16 @@ public import VaultModel
 extension VaultEngine {
     /// The fact that holds the newest checkpoint of the catalog: generation and hash.
     public static let checkpointFact = "checkpoint"
+
+    /// The generation of the newest checkpoint that a catalog knows; 0 before the first.
+    public static func checkpointGeneration(of catalog: any Catalog) async throws(StorageError) -> UInt64 {
+        CheckpointMark(try await catalog.fact(checkpointFact))?.generation ?? 0
+    }
+
     /// Whether the catalog was made out of the blobs and takes their newest checkpoint for its own, once.
     static let takesUpFact = "checkpoint_takes_up"
     static let takesUp = "yes"
     private static let pendingFact = "checkpoint_pending"
-    private static let maxStatementBytes = 64 << 10
     /// How many of the newest stay; of older ones the first of each month.
     static let keptCheckpoints = 16
     static let checkpointInterval: Duration = .seconds(600)
@@ -65,12 +70,7 @@ extension VaultEngine {
     }
 
     private func put(_ checkpoint: Checkpoint) async throws {
-        let master = keyring.currentMaster
-        let blob = try SealedBlob.seal(
-            plaintext: checkpoint.statement,
-            preamble: BlobPreamble(
-                kind: .record, uid: BlobContext.noVault, index: master.version, number: checkpoint.generation),
-            account: AuditSegment.noAccount, vaultUID: BlobContext.noVault, key: master.key, random: random)
+        let blob = try CheckpointShelf(cold: cold, keyring: keyring).sealed(checkpoint, random: random)
         let id = try blobID(BlobName.checkpoint(generation: checkpoint.generation).text)
         do throws(StorageError) {
             try await reserve.putAll([(id, ByteBuffer(bytes: blob))])
@@ -83,24 +83,7 @@ extension VaultEngine {
     }
 
     func readCheckpoint(_ generation: UInt64) async throws -> Checkpoint {
-        let damaged = VaultError(.integrity, "Checkpoint \(generation) does not verify: it was changed or is another one.")
-        let id = try blobID(BlobName.checkpoint(generation: generation).text)
-        guard let size = try await cold.size(of: id), size <= UInt64(Self.maxStatementBytes) else { throw damaged }
-        let blob = Array(try await cold.read(id, range: 0..<size).readableBytesView)
-        do {
-            let preamble = try BlobPreamble(parsing: blob)
-            let plaintext = try SealedBlob.open(
-                blob, expecting: BlobExpectation(.record, uid: BlobContext.noVault, number: generation),
-                account: AuditSegment.noAccount, vaultUID: BlobContext.noVault, key: try keyring.master(preamble.index)
-            ).plaintext
-            let statement = try SignedStatement(decoding: plaintext)
-            guard keyring.signingPublicKeys.contains(statement.service), let checkpoint = Checkpoint(statement),
-                checkpoint.generation == generation
-            else { throw damaged }
-            return checkpoint
-        } catch is FormatError {
-            throw damaged
-        }
+        try await CheckpointShelf(cold: cold, keyring: keyring).read(generation)
     }
 
     /// The generations of all kept checkpoints, oldest first; of very many the newest thousand.
@@ -145,6 +128,7 @@ extension VaultEngine {
 
     /// Compares what the catalog and the blobs know, and says what does not fit. Changes nothing but what a crash left half done.
     func compareHistories() async throws {
+        try await finishCheckpointMove()
         var catalogMark = CheckpointMark(try await catalog.fact(Self.checkpointFact)) ?? .none
         let pending = CheckpointMark(try await catalog.fact(Self.pendingFact))
         var blobMark = CheckpointMark.none
@@ -161,7 +145,13 @@ extension VaultEngine {
             try await catalog.setFact(Self.takesUpFact, "no", audit: .none)
             catalogMark = blobMark
         }
-        let history = CheckpointMark.judge(catalog: catalogMark, pending: pending, blobs: blobMark)
+        var history = CheckpointMark.judge(catalog: catalogMark, pending: pending, blobs: blobMark)
+        if case .catalogRolledBack = history, try await CheckpointGap(cold: cold, keyring: keyring).isIdle(from: catalogMark, to: blobMark) {
+            logger.notice(
+                "an older catalog was put back that lacks nothing but checkpoints; it goes on",
+                metadata: ["catalog": "\(catalogMark.generation)", "blobs": "\(blobMark.generation)"])
+            history = .consistent
+        }
         checkpoints.state.withLock { $0.history = history }
         guard history.isConsistent else {
             return logger.error(

@@ -83,7 +83,7 @@ extension VaultEngine {
             throw VaultError(.invalidParameter, "publicKey must be the 64 hexadecimal digits of a backup key's public half.")
         }
         return try await vaultErrors("adding a backup key") {
-            try await changeRecipients { recipients in
+            try await changeRecipients("backup:AddKey", Hex.encode(recipient.keyID)) { recipients in
                 if let known = recipients.entries.first(where: { $0.recipient == recipient }) { return known.description }
                 guard recipients.entries.count < BackupHeader.recipientCounts.upperBound else {
                     throw VaultError(.limitExceeded, "There are \(recipients.entries.count) backup keys already: remove one first.")
@@ -105,7 +105,7 @@ extension VaultEngine {
     /// Later backups are not sealed to the key any more; earlier ones still open with it. Durable on return.
     public func removeBackupKey(_ keyID: String) async throws(VaultError) {
         try await vaultErrors("removing a backup key") {
-            try await changeRecipients { recipients in
+            try await changeRecipients("backup:RemoveKey", keyID) { recipients in
                 guard recipients.entries.contains(where: { $0.keyID == keyID }) else {
                     throw VaultError(.notFound, "There is no backup key \(keyID.prefix(64)).")
                 }
@@ -114,11 +114,19 @@ extension VaultEngine {
         }
     }
 
-    private func changeRecipients<R>(_ change: (inout BackupRecipients) throws -> R) async throws -> R {
+    /// The entry is durable before the file: a key that backups are sealed to without anybody having been told must not be.
+    private func changeRecipients<R>(
+        _ action: String, _ keyID: String, _ change: (inout BackupRecipients) throws -> R
+    ) async throws -> R {
         let place = try requireBackupPlace()
         return try await backupDesk.alone {
             var recipients = try await BackupRecipients.load(from: place, keyring: keyring)
+            let before = recipients.entries
             let result = try change(&recipients)
+            guard recipients.entries != before else { return result }
+            try await freeingRoom {
+                try await recordAct(AuditAct(.backup, action, by: .operator, on: "backup key \(keyID)"))
+            }
             try await recipients.save(to: place, keyring: keyring, now: clock.now())
             return result
         }

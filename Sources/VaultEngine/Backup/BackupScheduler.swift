@@ -44,7 +44,7 @@ struct BackupScheduler: Sendable {
         while !Task.isCancelled {
             do {
                 if try await isDue() {
-                    let report = try await engine.createBackup(in: schedule.directory)
+                    let report = try await engine.createBackup(in: schedule.directory, by: .service)
                     let removed = try await removeOldest()
                     engine.backupDesk.failure = nil
                     engine.logger.notice(

@@ -15,8 +15,6 @@ enum BackupFacts {
     /// may still be in them, as receipts say.
     static let keyrings = "backup_keyrings"
     static let maxKeyrings = 200
-    /// Of the newest checkpoint.
-    static let generation = "checkpoint_generation"
 }
 
 extension VaultEngine {
@@ -26,24 +24,40 @@ extension VaultEngine {
     public func createBackup(
         in directory: String, _ selection: BackupSelection = .all
     ) async throws(VaultError) -> BackupReport {
+        try await createBackup(in: directory, selection, by: .operator)
+    }
+
+    func createBackup(
+        in directory: String, _ selection: BackupSelection = .all, by actor: AuditActor
+    ) async throws(VaultError) -> BackupReport {
         guard directory.hasPrefix("/") else {
             throw VaultError(.invalidParameter, "Give the backup directory as an absolute path; \(directory) is relative.")
         }
         return try await vaultErrors("making a backup") {
             let place = try requireBackupPlace()
-            return try await backupDesk.alone { try await makeBackup(in: directory, selection, place) }
+            return try await backupDesk.alone { try await makeBackup(in: directory, selection, place, actor) }
         }
     }
 
     private func makeBackup(
-        in directory: String, _ selection: BackupSelection, _ place: BackupPlace
+        in directory: String, _ selection: BackupSelection, _ place: BackupPlace, _ actor: AuditActor
     ) async throws -> BackupReport {
         let recipients = try await BackupRecipients.load(from: place, keyring: keyring).entries
         guard !recipients.isEmpty else {
             throw VaultError(
                 .invalidParameter, "There is no backup key to seal backups to. Make one: coldvault backup key create.")
         }
-        let generation = try await catalog.fact(BackupFacts.generation).flatMap { UInt64($0) } ?? 0
+        // Before a byte is written: a copy that nobody is told of must not be. What was written is entered when it is.
+        try await freeingRoom {
+            try await recordAct(
+                AuditAct(
+                    .backup, "backup:Create", by: actor, on: directory,
+                    [
+                        "selection": .string(selection.rawValue),
+                        "recipients": .array(recipients.map { .string($0.keyID) }),
+                    ]))
+        }
+        let generation = try await checkpointForBackup(selection)
         let now = clock.now()
         let writer = BackupWriter(
             engine: self, disk: place.disk, recipients: recipients.map(\.recipient), generation: generation, created: now)
@@ -52,8 +66,11 @@ extension VaultEngine {
         var keyFiles = 0
         if selection != .catalog {
             let name = "keyring-\(stamp).cvbackup"
-            keyFiles = try await writeKeyring(with: writer, place, to: directory, name: name)
-            try await noteKeyring(path: "\(directory)/\(name)", keyFiles: keyFiles, at: now)
+            // Noted first: a receipt that names a copy that was never finished errs on the right side.
+            let files = try await keyringFiles(place)
+            keyFiles = files.count - Self.filesBesideKeys.count
+            try await noteKeyring(path: "\(directory)/\(name)", keyFiles: keyFiles, at: now, by: actor)
+            try await writeKeyring(files, with: writer, to: directory, name: name)
             keyringName = name
         }
         var catalogName: String?
@@ -61,7 +78,11 @@ extension VaultEngine {
         if selection != .keyring {
             let name = "catalog-\(stamp)-\(Self.twentyDigits(generation)).cvbackup"
             catalogBytes = try await writeCatalog(with: writer, place, to: directory, name: name)
-            try await freeingRoom { try await catalog.setFact(BackupFacts.newestCatalog, String(now.milliseconds), audit: .none) }
+            let audit = try audit(
+                AuditAct(
+                    .backup, "backup:WriteCatalog", by: actor, on: "\(directory)/\(name)",
+                    ["bytes": .integer(Int64(clamping: catalogBytes)), "generation": .integer(Int64(clamping: generation))]))
+            try await freeingRoom { try await catalog.setFact(BackupFacts.newestCatalog, String(now.milliseconds), audit: audit) }
             catalogName = name
         }
         return BackupReport(
@@ -96,24 +117,37 @@ extension VaultEngine {
         }
     }
 
-    private func writeKeyring(
-        with writer: BackupWriter, _ place: BackupPlace, to directory: String, name: String
-    ) async throws -> Int {
+    /// A checkpoint that the catalog's copy carries, so that a restore knows where it stood. While catalog and blobs are of different
+    /// histories there is none, and a backup is wanted all the more.
+    private func checkpointForBackup(_ selection: BackupSelection) async throws -> UInt64 {
+        guard selection != .keyring, checkpoints.history.isConsistent else {
+            return CheckpointMark(try await catalog.fact(Self.checkpointFact))?.generation ?? 0
+        }
+        return try await checkpoint(.backup).generation
+    }
+
+    private static let filesBesideKeys = ["format.json", BackupPlace.recipientsName]
+
+    private func keyringFiles(_ place: BackupPlace) async throws -> [String: [UInt8]] {
         var files: [String: [UInt8]] = [:]
         for (name, bytes) in try await keyring.fileContents() { files["keys/\(name)"] = bytes }
-        let count = files.count
-        for name in ["format.json", BackupPlace.recipientsName] {
+        for name in Self.filesBesideKeys {
             files[name] = try await place.disk.readAll("\(place.directory)/\(name)", limit: 64 << 10)
         }
+        return files
+    }
+
+    private func writeKeyring(
+        _ files: [String: [UInt8]], with writer: BackupWriter, to directory: String, name: String
+    ) async throws {
         let bytes = try KeyringBackup(files: files).encode()
         _ = try await writer.write(.keyring, to: directory, name: name, payloadBytes: UInt64(bytes.count)) { range in
             ByteBuffer(bytes: bytes[Int(range.lowerBound)..<Int(range.upperBound)])
         }
-        return count
     }
 
     /// Remembers that a copy of the keys is about: who destroys a key must know what could still open it.
-    private func noteKeyring(path: String, keyFiles: Int, at now: Timestamp) async throws {
+    private func noteKeyring(path: String, keyFiles: Int, at now: Timestamp, by actor: AuditActor) async throws {
         let stored = try await catalog.fact(BackupFacts.keyrings) ?? "[]"
         var backups = (try? JSONParser.parse(Array(stored.utf8)))?.arrayValue ?? []
         backups.append([
@@ -121,7 +155,9 @@ extension VaultEngine {
         ])
         backups.removeFirst(max(0, backups.count - BackupFacts.maxKeyrings))
         let text = JSONValue.array(backups).canonicalString()
-        try await freeingRoom { try await catalog.setFact(BackupFacts.keyrings, text, audit: .none) }
+        let audit = try audit(
+            AuditAct(.backup, "backup:WriteKeyring", by: actor, on: path, ["keyFiles": .integer(Int64(keyFiles))]))
+        try await freeingRoom { try await catalog.setFact(BackupFacts.keyrings, text, audit: audit) }
     }
 
     /// How the backups stand.

@@ -40,7 +40,7 @@ struct KeyRewrapper: Sendable {
             }
             if let settings = vault.settings, settings.keyVersion != newest {
                 // Every change seals the settings under the newest version.
-                try await engine.updateVault(vault) { _ in }
+                try await engine.updateVault(vault, as: .vault(vault.location, .key, "key:ResealSettings", by: .service)) { _ in }
             }
             total += moved
             if moved == 0 { break }
@@ -117,6 +117,7 @@ struct KeyRewrapper: Sendable {
         let new = try written.map { try ManifestRewrap.name($0.rewrap.archive.uid, in: vault, generation: $0.generation) }
         let done: Set<ArchiveUID>
         do {
+            // The order and its end are in the audit log, with counts; an entry for each batch would only fill it.
             done = try await catalog.rewrapArchives(written.map(\.change), audit: .none)
         } catch {
             try await engine.doomUnlessUnknown(new, after: error)

@@ -7,7 +7,7 @@ import SealedArchive
 import Storage
 import VaultModel
 
-/// The same for the master key: records of accounts and vaults, wherever they lie. Records that were replaced are named for deletion;
+/// The same for the master key: records of accounts and vaults, wherever they lie, and the kept checkpoints. Records that were replaced are named for deletion;
 /// those of vaults that the catalog has forgotten are sealed again, with their vault keys re-wrapped.
 struct MasterSweep: Sendable {
     private static let page = 500
@@ -18,6 +18,7 @@ struct MasterSweep: Sendable {
         var result = KeySweepResult()
         try await walk(BlobName.accountsPrefix, isProof, &result)
         try await walk(BlobName.vaultsPrefix, isProof, &result)
+        try await walk(BlobName.checkpointPrefix, isProof, &result)
         return result
     }
 
@@ -33,7 +34,7 @@ struct MasterSweep: Sendable {
                 jump = nil
                 guard let name = BlobName(entry.id.name) else { continue }
                 switch name {
-                case .vault, .account: break
+                case .vault, .account, .checkpoint: break
                 default:
                     // Nothing of an archive is under the master key: on to the end of the vault's folder.
                     jump = Self.end(of: entry.id)
@@ -48,6 +49,8 @@ struct MasterSweep: Sendable {
                     try await handle(name, entry.id, under: version, &result)
                 } catch let error as FormatError {
                     result.block(entry.id, "\(error)")
+                } catch let error as VaultError where error.code == .integrity {
+                    result.block(entry.id, error.message)
                 }
             }
             guard page.count == Self.page, let last = page.last else { return }
@@ -84,6 +87,9 @@ struct MasterSweep: Sendable {
             } else {
                 try await engine.doom([id], of: .cold)
             }
+            result.acted += 1
+        case .checkpoint(let generation):
+            try await engine.moveCheckpoint(generation)
             result.acted += 1
         default: return
         }

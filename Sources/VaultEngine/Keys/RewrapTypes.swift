@@ -65,6 +65,15 @@ public struct RewrapStatus: Sendable, Hashable {
     public var failure: String?
 
     public init() {}
+
+    /// For the audit log.
+    func counts(_ end: Phase) -> [String: JSONValue] {
+        func number(_ value: UInt64) -> JSONValue { .integer(Int64(clamping: value)) }
+        return [
+            "phase": .string(end.rawValue), "archives": number(archives), "uploads": number(uploads), "jobs": number(jobs),
+            "records": number(records), "certificates": number(certificates), "blobsRead": number(blobsRead),
+        ]
+    }
 }
 
 /// The order at work and how it stands; safe to share.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CanonicalJSON
+import Cryptography
 import Logging
 import SealedArchive
 import Storage
@@ -14,7 +15,11 @@ extension VaultEngine {
         try await vaultErrors("ordering a re-wrap") {
             let vault = try await rewrapTarget(location)
             let order = RewrapOrder(vault: vault, perSecond: perSecond)
-            try await freeingRoom { try await catalog.setFact(KeyDesk.orderFact, order.text, audit: .none) }
+            let audit = try audit(
+                AuditAct(
+                    .key, "key:BeginRewrap", by: .operator, account: location?.account, on: location?.arn ?? "all keys",
+                    ["perSecond": .integer(Int64(perSecond))]))
+            try await freeingRoom { try await catalog.setFact(KeyDesk.orderFact, order.text, audit: audit) }
             keyDesk.update {
                 $0 = RewrapStatus()
                 $0.phase = .moving
@@ -48,7 +53,9 @@ extension VaultEngine {
         let statement = try keyring.statement(.certificate, created: now, body: body)
         let row = KeyDestructionRow(
             key: key, certified: now, certificate: String(decoding: statement.encode(), as: UTF8.self))
-        try await freeingRoom { try await catalog.putKeyDestruction(row, audit: .none) }
+        let audit = try audit(
+            .key(key, "Certify", by: .service, ["certificate": .string(SHA256Hasher.hash(Array(row.certificate.utf8)).hex)]))
+        try await freeingRoom { try await catalog.putKeyDestruction(row, audit: audit) }
         keyDesk.update { $0.certificates += 1 }
         logger.notice("nothing hangs on a key version any more", metadata: ["key": "\(key)"])
     }

@@ -84,7 +84,8 @@ extension VaultEngine {
             row.requested = now
             row.due = now.advanced(by: wait ?? configuration.keyDestructionWait)
             let requested = row
-            try await freeingRoom { try await catalog.putKeyDestruction(requested, audit: .none) }
+            let audit = try audit(.key(key, "RequestDestruction", by: .operator, ["due": .integer(requested.due?.milliseconds ?? 0)]))
+            try await freeingRoom { try await catalog.putKeyDestruction(requested, audit: audit) }
             logger.notice("the destruction of a key version was requested", metadata: ["key": "\(key)"])
             keyDesk.wake.signal()
             return KeyDestructionDescription(row)
@@ -95,7 +96,8 @@ extension VaultEngine {
     public func cancelKeyDestruction(_ choice: KeyChoice) async throws(VaultError) -> KeyDestructionDescription {
         try await vaultErrors("keeping a key") {
             let key = try await name(choice)
-            guard try await catalog.cancelKeyDestruction(key, audit: .none), let row = try await catalog.keyDestruction(key) else {
+            let audit = try audit(.key(key, "CancelDestruction", by: .operator))
+            guard try await catalog.cancelKeyDestruction(key, audit: audit), let row = try await catalog.keyDestruction(key) else {
                 throw VaultError(.notFound, "No destruction of version \(key.version) is waiting.")
             }
             return KeyDestructionDescription(row)
@@ -125,16 +127,21 @@ extension VaultEngine {
             keyring.forget(uid, version: version)
         }
         let receipt = try await destructionReceipt(row, of: vault)
+        let audit = try audit(
+            .key(row.key, "Destroy", by: .service, ["receipt": .string(SHA256Hasher.hash(Array(receipt.utf8)).hex)]))
         try await freeingRoom {
-            try await catalog.finishKeyDestruction(row.key, at: clock.now(), receipt: receipt, audit: .none)
+            try await catalog.finishKeyDestruction(row.key, at: clock.now(), receipt: receipt, audit: audit)
         }
+        if case .master = row.key { try await noteKeyFiles() }
         try await catalog.truncateLog()
         logger.notice("a key version was destroyed", metadata: ["key": "\(row.key)"])
     }
 
     /// The vault's record without the version, durable; then every older record of it, which all hold the wrap, at once.
     private func removeWraps(of version: UInt32, from vault: VaultRow) async throws {
-        let changed = try await updateVault(vault) { row in row.keys.removeAll { $0.version == version } }
+        let act = AuditAct.vault(
+            vault.location, .key, "key:RemoveWraps", by: .service, ["version": .integer(Int64(version))])
+        let changed = try await updateVault(vault, as: act) { row in row.keys.removeAll { $0.version == version } }
         guard !changed.keys.contains(where: { $0.version == version }) else {
             throw VaultError(.internalFailure, "The version is still in the vault's record.")
         }

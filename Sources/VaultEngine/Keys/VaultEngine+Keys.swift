@@ -73,13 +73,23 @@ extension VaultEngine {
 
     /// Makes a new master key version and re-wraps every vault key and account under it: O(vaults), no archive is touched. A crash in
     /// between is finished at the next start. Durable on return.
-    public func rotateMasterKey() async throws(VaultError) -> RotationReport {
+    public func rotateMasterKey() async throws(VaultError) -> RotationReport { try await rotateMasterKey(by: .operator) }
+
+    func rotateMasterKey(by actor: AuditActor) async throws(VaultError) -> RotationReport {
         try await vaultErrors("rotating the master key") {
             let version = try await keyring.addMaster(now: clock.now())
+            // A crash before this: the next start finds a key file that nobody entered (``enterWhatWasDoneOffline()``).
+            try await noteKeyFiles(
+                as: AuditAct(.key, "key:RotateMasterKey", by: actor, on: "master key", ["version": .integer(Int64(version))]))
+            let report = try await rewrapEverything()
             try await recordAct(
                 AuditAct(
-                    .key, "key:RotateMasterKey", by: .operator, on: "master key", ["version": .integer(Int64(version))]))
-            return try await rewrapEverything()
+                    .key, "key:EndRotation", by: .service, on: "master key",
+                    [
+                        "version": .integer(Int64(version)), "vaultKeys": .integer(Int64(clamping: report.rewrappedVaultKeys)),
+                        "accounts": .integer(Int64(clamping: report.resealedAccounts)),
+                    ]))
+            return report
         }
     }
 

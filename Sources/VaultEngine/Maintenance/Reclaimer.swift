@@ -76,7 +76,7 @@ struct Reclaimer: Sendable {
         let archives = try await engine.catalog.purgeableArchives(at: engine.clock.now(), limit: Self.batch)
         let done = try await each(of: archives) { archive in
             guard let vault = try await engine.catalog.vault(archive.vault) else { return }
-            _ = try await ArchivePurge(engine: engine).purge(archive, in: vault, isNoted: false)
+            try await ArchivePurge(engine: engine).purge(archive, in: vault)
             try await engine.catalog.removeArchive(
                 archive.uid,
                 audit: try engine.audit(

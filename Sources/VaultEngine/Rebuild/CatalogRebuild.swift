@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 public import Cryptography
 public import Execution
 import SealedArchive
@@ -102,6 +103,14 @@ public struct CatalogRebuild: Sendable {
     private func writeFacts(_ report: inout RebuildReport) async throws {
         // The blobs are all the history there is now: the service begins where their newest checkpoint stands.
         try await builder.setFact(VaultEngine.takesUpFact, VaultEngine.takesUp)
+        try await builder.setFact(
+            VaultEngine.offlineActFact,
+            VaultEngine.offlineAct(
+                "service:RebuildCatalog",
+                [
+                    "vaults": .integer(Int64(clamping: report.vaults)), "archives": .integer(Int64(clamping: report.archives)),
+                    "rebuilt": .integer(clock.now().milliseconds),
+                ]))
         guard let newest = report.newestTime else { return }
         let record = ClockRecord(counted: newest, highest: newest)
         try await builder.setFact(ClockRecord.highestFact, record.highestText)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
 import Cryptography
 import Execution
 import NIOCore
@@ -180,7 +181,9 @@ struct BlobJudge {
             sealed: try engine.keyring.seal(
                 ArchiveColumn(description: manifest.description, treeHash: manifest.treeHash), uid: place.uid.bytes,
                 version: version, key: try engine.keyring.key(of: vault, version: version), random: engine.random))
-        let outcome = try await engine.catalog.commitArchive(row, from: place.upload.map { ($0.uid, $0.revision) }, audit: .none)
+        let audit = try engine.audit(
+            .vault(vault.location, .scrub, "scrub:AdoptArchive", by: .service, ["archiveId": .string(row.id)]))
+        let outcome = try await engine.catalog.commitArchive(row, from: place.upload.map { ($0.uid, $0.revision) }, audit: audit)
         return outcome == .stored ? row : nil
     }
 

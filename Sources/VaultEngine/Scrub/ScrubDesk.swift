@@ -55,12 +55,13 @@ final class ScrubDesk: Sendable {
         isLoaded.store(true, ordering: .releasing)
     }
 
-    func change(in catalog: any Catalog, _ body: (inout Progress) -> Void) async throws {
+    /// - Parameter audit: for a change that somebody asked for, or that begins or ends a pass; steps in between are none.
+    func change(in catalog: any Catalog, audit: AuditEntries = .none, _ body: (inout Progress) -> Void) async throws {
         let changed = progress.withLock { progress in
             body(&progress)
             return progress
         }
-        try await catalog.setFact(Self.progressFact, changed.json.canonicalString(), audit: .none)
+        try await catalog.setFact(Self.progressFact, changed.json.canonicalString(), audit: audit)
     }
 }
 

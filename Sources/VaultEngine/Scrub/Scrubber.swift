@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CanonicalJSON
+import Cryptography
 import Execution
 import Logging
 import SealedArchive
@@ -20,6 +22,7 @@ struct Scrubber: Sendable {
     static let listingPage = 500
     /// Archives that could not be judged (a passing trouble) are passed over until the next pass; more than this and the scrub waits.
     private static let maxSkipped = 500
+    private static let maxEntered = 1000
     private static let keyInterval: Duration = .seconds(3600)
 
     let engine: VaultEngine
@@ -97,7 +100,11 @@ struct Scrubber: Sendable {
         let isDue = current.started.map { now.since($0) >= pace.limits.period } ?? true
         guard current.isRequested || isDue else { return false }
         memory.state.withLock { $0.skipped = [] }
-        try await engine.scrubDesk.change(in: engine.catalog) {
+        let audit = try engine.audit(
+            AuditAct(
+                .scrub, "scrub:BeginPass", by: .service, on: "everything stored",
+                ["pass": .integer(Int64(clamping: current.pass + 1))]))
+        try await engine.scrubDesk.change(in: engine.catalog, audit: audit) {
             $0.pass += 1
             $0.isRequested = false
             $0.started = now
@@ -127,7 +134,9 @@ struct Scrubber: Sendable {
         if skipped > 0 { ended.tally.find("archives", "\(skipped) could not be judged in this pass; they are tried again") }
         let report = try ScrubReport.make(ended, limits: pace.limits, engine: engine)
         try await engine.catalog.setFact(ScrubDesk.reportFact, report, audit: .none)
-        try await desk.change(in: engine.catalog) {
+        let audit = try engine.audit(
+            AuditAct(.scrub, "scrub:EndPass", by: .service, on: "everything stored", ended.tally.entry(of: ended.pass, report)))
+        try await desk.change(in: engine.catalog, audit: audit) {
             $0.ended = now
             $0.phase = nil
             $0.tally = ended.tally
@@ -177,7 +186,8 @@ struct Scrubber: Sendable {
         }
         let now = max(engine.clock.now(), engine.scrubDesk.current.started ?? engine.clock.now())
         let marked = try await engine.catalog.recordVerifications(
-            [ArchiveVerification(uid: archive.uid, generation: archive.generation, verified: now, damage: damage)], audit: .none)
+            [ArchiveVerification(uid: archive.uid, generation: archive.generation, verified: now, damage: damage)],
+            audit: try entry(of: archive, in: vault, damage: damage))
         engine.scrubDesk.countArchive(bytes: tally.bytes)
         tally.archives = 1
         if let damage {
@@ -193,6 +203,16 @@ struct Scrubber: Sendable {
                 metadata: ["archive": "\(archive.id)", "vault": "\(vault.location.arn)"])
         }
         engine.scrubDesk.add(tally)
+    }
+
+    /// An archive that was whole and is not any more, or the other way round; of a store that is going to pieces the first thousand, the
+    /// end of the pass has the count.
+    private func entry(of archive: ArchiveRow, in vault: VaultRow, damage: String?) throws -> AuditEntries {
+        guard (archive.damage == nil) != (damage == nil), engine.scrubDesk.current.tally.failures < Self.maxEntered else { return .none }
+        return try engine.audit(
+            .vault(
+                vault.location, .scrub, damage == nil ? "scrub:UnmarkArchive" : "scrub:MarkDamagedArchive", by: .service,
+                ["archiveId": .string(archive.id), "reason": .optional(damage.map { String($0.prefix(512)) })]))
     }
 
     // MARK: keys
@@ -225,6 +245,18 @@ extension ScrubDesk {
             progress.tally.adopted += tally.adopted
             for finding in tally.findings { progress.tally.find(finding.subject, finding.reason) }
         }
+    }
+}
+
+extension ScrubTally {
+    /// For the audit log.
+    fileprivate func entry(of pass: UInt64, _ report: String) -> [String: JSONValue] {
+        func number(_ value: UInt64) -> JSONValue { .integer(Int64(clamping: value)) }
+        return [
+            "pass": number(pass), "archives": number(archives), "bytes": number(bytes), "failures": number(failures),
+            "repairs": number(repairs), "unnamed": number(unnamed), "adopted": number(adopted),
+            "report": .string(SHA256Hasher.hash(Array(report.utf8)).hex),
+        ]
     }
 }
 

@@ -6,20 +6,23 @@ public import VaultModel
 extension VaultEngine {
     /// Begins a pass now, or as soon as the one under way has ended, and goes on after a pause. Durable on return.
     public func startScrub() async throws(VaultError) -> ScrubStatus {
-        try await changeScrub {
+        try await changeScrub("scrub:Start") {
             $0.isPaused = false
             $0.isRequested = true
         }
     }
 
     /// The scrub rests, over restarts too, until it is started again. Durable on return.
-    public func pauseScrub() async throws(VaultError) -> ScrubStatus { try await changeScrub { $0.isPaused = true } }
+    public func pauseScrub() async throws(VaultError) -> ScrubStatus { try await changeScrub("scrub:Pause") { $0.isPaused = true } }
 
-    private func changeScrub(_ body: (inout ScrubDesk.Progress) -> Void) async throws(VaultError) -> ScrubStatus {
+    private func changeScrub(
+        _ action: String, _ body: (inout ScrubDesk.Progress) -> Void
+    ) async throws(VaultError) -> ScrubStatus {
         guard configuration.scrub != nil else { throw VaultError(.unavailable, "This service does not scrub.") }
         try await vaultErrors("changing the scrub") {
             try await scrubDesk.load(from: catalog)
-            try await scrubDesk.change(in: catalog, body)
+            let audit = try audit(AuditAct(.scrub, action, by: .operator, on: "everything stored"))
+            try await scrubDesk.change(in: catalog, audit: audit, body)
         }
         scrubDesk.wake.signal()
         return try await scrubStatus()

@@ -20,13 +20,17 @@ struct ArchivePurgeCommand: AsyncParsableCommand {
     var region: String
     @Option(name: .customLong("archive-id"), parsing: .unconditional, help: "Id of the archive.")
     var archiveID: String
+    @Flag(help: "Destroy nothing: print the receipt of an archive that was purged before.")
+    var receipt = false
     @OptionGroup var options: AdminOptions
 
     func run() async throws {
         try await AdminSession.run(options) { session in
             let location = try await session.location(vault: vault, account: accountID, region: region)
             // The receipt is evidence: people, too, get it as it was signed.
-            try await session.show(.key(.purgeArchive(location, archiveID: archiveID))) { $0.cell("receipt") }
+            try await session.show(
+                .key(receipt ? .purgeReceipt(location, archiveID: archiveID) : .purgeArchive(location, archiveID: archiveID))
+            ) { $0.cell("receipt") }
         }
     }
 }

@@ -41,7 +41,7 @@ struct CatalogRestore {
         try backup.requireService(keyring.signingPublicKeys)
         try await removeRestoring()
         do {
-            let report = try await restore()
+            let report = try await restore(keyring)
             try await removeRestoring()
             return report
         } catch {
@@ -51,15 +51,19 @@ struct CatalogRestore {
         }
     }
 
-    private func restore() async throws -> JSONValue {
+    private func restore(_ keyring: Keyring) async throws -> JSONValue {
         try await backup.extractCatalog(privateKey: privateKey, to: restoringPath, in: directory.path)
-        let (facts, difference) = try await look(at: restoringPath) { catalog in
+        let store = directory.coldStore(reserveBytes: 0)
+        let blobs = try await CheckpointNames.newest(in: store)
+        let (facts, difference, isIdle) = try await look(at: restoringPath) { catalog in
             try await catalog.checkIntegrity()
-            return (try await CatalogFacts.read(catalog), try await CatalogDifference.measure(catalog, directory.coldStore(reserveBytes: 0)))
+            let isIdle = try await CheckpointGap(cold: store, keyring: keyring).isIdle(catalog, newest: blobs ?? 0)
+            return (try await CatalogFacts.read(catalog), try await CatalogDifference.measure(catalog, store), isIdle)
         }
         let present = try await presentCatalog()
-        let blobs = try await CheckpointNames.newest(in: directory.coldStore(reserveBytes: 0))
-        try refuseOlder(facts.generation, present, blobs: blobs, difference)
+        // What lies between are checkpoints alone, such as the one of the service's stop.
+        try refuseOlder(isIdle ? max(blobs ?? 0, facts.generation) : facts.generation, present, blobs: blobs, difference)
+        try await noteForAudit(facts)
         let kept = try await putInPlace(present)
         return [
             "archives": .integer(Int64(facts.totals.archives)), "blobGeneration": blobs.map { .integer(Int64(clamping: $0)) } ?? .null,
@@ -87,6 +91,18 @@ struct CatalogRestore {
         }
         await catalog.close()
         return try result.get()
+    }
+
+    /// The service enters it into the audit log when it starts with this catalog.
+    private func noteForAudit(_ facts: CatalogFacts) async throws {
+        let details: [String: JSONValue] = [
+            "backup": .string(backup.file.path), "backupMade": .integer(Int64(clamping: backup.file.header.createdMilliseconds)),
+            "generation": .integer(Int64(clamping: facts.generation)), "restored": .integer(now.milliseconds),
+        ]
+        try await look(at: restoringPath) {
+            try await $0.setFact(
+                VaultEngine.offlineActFact, VaultEngine.offlineAct("backup:RestoreCatalog", details), audit: .none)
+        }
     }
 
     private func presentCatalog() async throws -> Present {

@@ -112,7 +112,7 @@ struct CatalogFacts: Sendable {
 
     static func read(_ catalog: SQLiteCatalog) async throws -> CatalogFacts {
         CatalogFacts(
-            generation: try await catalog.fact("checkpoint_generation").flatMap { UInt64($0) } ?? 0,
+            generation: try await VaultEngine.checkpointGeneration(of: catalog),
             totals: try await catalog.totals())
     }
 }
