@@ -29,4 +29,35 @@ extension World {
         }
         await catalog.close()
     }
+
+    /// After lives without any trouble: row by row, the rebuilt catalog is the catalog.
+    func checkRebuildEquals(_ service: Service) async throws {
+        try await withRebuiltCatalog { _, engine in
+            let differences = try await CatalogComparison(service.engine, engine).differences()
+            check(differences.isEmpty, "the rebuilt catalog is another:\n\(differences.prefix(12).joined(separator: "\n"))")
+            count("rebuilds equal")
+        }
+    }
+
+    /// After whatever has happened: what was acknowledged is in the rebuilt catalog, and what was deleted is not stored there. It may hold more,
+    /// since records come before the commit.
+    func checkRebuildKnowsWhatWasAcknowledged() async throws {
+        try await withRebuiltCatalog { catalog, engine in
+            for archive in oracle.archives(.stored) {
+                let row = try await row(of: archive.id, catalog, engine)
+                check(
+                    row?.state == .stored && row?.size == UInt64(archive.content.count),
+                    "n\(archive.attempt) of \(archive.vault) is \(row.map { "\($0.state)" } ?? "absent") after a rebuild")
+            }
+            for archive in oracle.archives(.deleted) {
+                let row = try await row(of: archive.id, catalog, engine)
+                check(row?.state != .stored, "n\(archive.attempt) of \(archive.vault) was deleted and is stored after a rebuild")
+            }
+        }
+    }
+
+    private func row(of id: String, _ catalog: SQLiteCatalog, _ engine: VaultEngine) async throws -> ArchiveRow? {
+        guard let parsed = engine.keyring.identifiers.parse(id, kind: .archive, account: Self.account) else { return nil }
+        return try await catalog.archive(ArchiveUID(words: parsed.uid))
+    }
 }
