@@ -31,7 +31,7 @@ enum CatalogFile {
         }
     }
 
-    private static var configuration: Configuration {
+    static var configuration: Configuration {
         var configuration = Configuration()
         configuration.label = "catalog"
         configuration.journalMode = .wal
@@ -142,7 +142,7 @@ enum CatalogFile {
         }
     }
 
-    private static func pragma(_ name: StaticString, _ connection: Database) throws -> Int64 {
+    static func pragma(_ name: StaticString, _ connection: Database) throws -> Int64 {
         try Int64.fetchOne(connection, sql: "PRAGMA \(name)") ?? 0
     }
 }

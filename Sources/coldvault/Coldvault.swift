@@ -12,7 +12,7 @@ struct Coldvault: AsyncParsableCommand {
                 name: "Service",
                 subcommands: [
                     InitCommand.self, ServeCommand.self, CatalogCommand.self, RootKeyCommand.self, StatementCommand.self,
-                    TortureCommand.self,
+                    TortureCommand.self, DrillCommand.self,
                 ]),
             CommandGroup(
                 name: "Operator (through the running service's admin socket)",
