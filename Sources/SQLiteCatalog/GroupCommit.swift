@@ -115,7 +115,7 @@ final class GroupCommit: Sendable {
     /// Moves the WAL into the file and empties it, between groups. `.transient` when readers do not end in time.
     func truncateLog() async throws(StorageError) {
         let result: Result<Void, StorageError> = await withCheckedContinuation { continuation in
-            database.asyncWriteWithoutTransaction { connection in
+            turn(database) { connection in
                 do {
                     // A busy checkpoint is an error of its own; GRDB throws it.
                     _ = try connection.checkpoint(.truncate)

@@ -15,7 +15,7 @@ extension World {
     /// A salt is used once: two blobs with the same one would share their key stream, were their keys the same.
     func collectSalts() {
         for (path, bytes) in disk.contents.sorted(by: { $0.key < $1.key })
-        where path.hasPrefix("\(Service.data)/blobs/vaults") || path.hasPrefix("\(Service.data)/blobs/accounts") {
+        where path.hasPrefix("\(dataPath)/blobs/vaults") || path.hasPrefix("\(dataPath)/blobs/accounts") {
             guard bytes.starts(with: BlobPreamble.magic), bytes.count >= 64 else { continue }
             let salt = Array(bytes[40..<64])
             let before = salts.updateValue(path, forKey: salt)
@@ -140,11 +140,11 @@ extension World {
         for archive in rows {
             let name = BlobName.manifest(
                 account: Self.account.digits, vaultUID: row.uid.bytes, archiveUID: archive.uid.bytes, generation: archive.generation)
-            check(contents["\(Service.data)/blobs/\(name.text)"] != nil, "the manifest of a listed archive of \(vault) is missing")
+            check(contents["\(dataPath)/blobs/\(name.text)"] != nil, "the manifest of a listed archive of \(vault) is missing")
         }
         // The record that the catalog's row rests on, without which a rebuild would not know.
         let record = BlobName.vault(account: Self.account.digits, vaultUID: row.uid.bytes, generation: row.generation)
-        check(contents["\(Service.data)/blobs/\(record.text)"] != nil, "the record of \(vault) is missing at generation \(row.generation)")
+        check(contents["\(dataPath)/blobs/\(record.text)"] != nil, "the record of \(vault) is missing at generation \(row.generation)")
     }
 
     private func auditKeys(_ engine: VaultEngine) async throws {

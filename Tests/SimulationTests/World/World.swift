@@ -26,12 +26,19 @@ final class World: @unchecked Sendable {
     let simulator: Simulator
     let clock: SimulatedClock
     let disk: SimulatedDisk
+    /// In place of ``disk``, with the path of the data there: for scenes on real files.
+    var otherDisk: (any Disk)?
+    var dataPath = "/data"
+    /// On real files: where backups go.
+    var backupPath: String?
+    /// In place of the weather's: what becomes of each COMMIT.
+    var commitFate: (@Sendable () -> SimulatedCatalog.Fate)?
     /// The disk fills up.
     let hasLittleRoom: Bool
     let weather: WeatherMaker
     let transport: SimulatedTransport
     let oracle = Oracle()
-    let configuration: EngineConfiguration
+    var configuration: EngineConfiguration
     /// The catalog's file lies here.
     let directory: String
     let random: SimulatedRandom
@@ -45,6 +52,8 @@ final class World: @unchecked Sendable {
     /// Salts seen, by blob.
     var salts: [[UInt8]: String] = [:]
     var contentNumber: UInt64
+    /// Catalogs made out of the blobs so far.
+    var rebuilds = 0
     /// Rings when a life is over.
     let bell = Bell()
 

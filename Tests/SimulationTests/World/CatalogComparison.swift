@@ -1,0 +1,1 @@
+../../VaultEngineTests/Rebuild/CatalogComparison.swift

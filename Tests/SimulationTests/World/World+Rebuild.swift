@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Cryptography
+import SQLiteCatalog
+import Storage
+import VaultModel
+
+@testable import VaultEngine
+
+extension World {
+    /// Makes a catalog out of nothing but the blobs and the keys, and hands it to `body`, beside an engine over it.
+    func withRebuiltCatalog(_ body: (SQLiteCatalog, VaultEngine) async throws -> Void) async throws {
+        rebuilds += 1
+        count("rebuilds")
+        let path = "\(directory)/rebuilt-\(rebuilds).sqlite"
+        let pool = Service.pool(self)
+        let keyring = try await Service.openKeyring(self)
+        let builder = try await SQLiteCatalogBuilder.begin(path: path, pool: pool)
+        let report = try await CatalogRebuild(
+            store: Service.store(self, "blobs", reserveBytes: 0), keyring: keyring, builder: builder, compute: pool, clock: clock,
+            random: random
+        ).run()
+        check(report.isClean, "the rebuild found damage: \(report.findings.prefix(5))")
+        let catalog = try SimulatedCatalog.open(path: path, on: simulator, pool: pool, fate: { .happens })
+        do {
+            try await body(catalog, Service.engine(self, catalog, keyring))
+        } catch {
+            violation("the rebuilt catalog: \(error)")
+        }
+        await catalog.close()
+    }
+
+    /// After lives without any trouble: row by row, the rebuilt catalog is the catalog.
+    func checkRebuildEquals(_ service: Service) async throws {
+        try await withRebuiltCatalog { _, engine in
+            let differences = try await CatalogComparison(service.engine, engine).differences()
+            check(differences.isEmpty, "the rebuilt catalog is another:\n\(differences.prefix(12).joined(separator: "\n"))")
+            count("rebuilds equal")
+        }
+    }
+
+    /// After whatever has happened: what was acknowledged is in the rebuilt catalog, and what was deleted is not stored there. It may hold more,
+    /// since records come before the commit.
+    func checkRebuildKnowsWhatWasAcknowledged() async throws {
+        try await withRebuiltCatalog { catalog, engine in
+            for archive in oracle.archives(.stored) {
+                let row = try await row(of: archive.id, catalog, engine)
+                check(
+                    row?.state == .stored && row?.size == UInt64(archive.content.count),
+                    "n\(archive.attempt) of \(archive.vault) is \(row.map { "\($0.state)" } ?? "absent") after a rebuild")
+            }
+            for archive in oracle.archives(.deleted) {
+                let row = try await row(of: archive.id, catalog, engine)
+                check(row?.state != .stored, "n\(archive.attempt) of \(archive.vault) was deleted and is stored after a rebuild")
+            }
+        }
+    }
+
+    private func row(of id: String, _ catalog: SQLiteCatalog, _ engine: VaultEngine) async throws -> ArchiveRow? {
+        guard let parsed = engine.keyring.identifiers.parse(id, kind: .archive, account: Self.account) else { return nil }
+        return try await catalog.archive(ArchiveUID(words: parsed.uid))
+    }
+}
