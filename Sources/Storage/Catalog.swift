@@ -227,16 +227,6 @@ public enum JobFinish: Hashable, Sendable {
     case archiveDeleted
 }
 
-/// A place in a vault's archives in order of creation.
-public struct ArchivePosition: Hashable, Sendable {
-    public let created: Timestamp
-    public let uid: ArchiveUID
-    public init(created: Timestamp, uid: ArchiveUID) {
-        self.created = created
-        self.uid = uid
-    }
-}
-
 public struct KeyReferences: Hashable, Sendable {
     /// Master key version → vault keys, accounts, their settings, users, topics, access keys and messages sealed under it.
     public var master: [UInt32: UInt64]

@@ -8,11 +8,15 @@ import AccessPolicy
 import CanonicalJSON
 import Cryptography
 import RequestSignature
+import Storage
 import VaultModel
+
+@testable import GlacierAPI
+@testable import VaultEngine
 
 /// What `FUZZ_TARGET` may name.
 enum FuzzTarget: String, CaseIterable {
-    case policy, decision, authorization, request, json, timestamp, identifier, names, range
+    case policy, decision, authorization, request, target, body, marker, json, timestamp, identifier, names, range
 
     func run(_ bytes: [UInt8]) {
         switch self {
@@ -20,6 +24,9 @@ enum FuzzTarget: String, CaseIterable {
         case .decision: Fuzz.decision(bytes)
         case .authorization: Fuzz.authorization(bytes)
         case .request: Fuzz.request(bytes)
+        case .target: Fuzz.target(bytes)
+        case .body: Fuzz.body(bytes)
+        case .marker: Fuzz.marker(bytes)
         case .json: Fuzz.json(bytes)
         case .timestamp: Fuzz.timestamp(bytes)
         case .identifier: Fuzz.identifier(bytes)
@@ -86,6 +93,53 @@ enum Fuzz {
         _ = try? ParsedAuthentication(parsing: SignedRequest(method: "PUT", rawTarget: lines[0], headers: headers))
     }
 
+    /// Method, a space, target. A path that is routed has its account, and the page size keeps its bounds.
+    static func target(_ bytes: [UInt8]) {
+        let pieces = String(decoding: bytes, as: UTF8.self).split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+        guard pieces.count == 2 else { return }
+        let text = String(pieces[1])
+        let path = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)[0]
+        let target = RequestTarget(path: String(path), target: text)
+        if let limit = try? target.pageLimit(maximum: 50) { precondition((1...50).contains(limit), "a page without bounds") }
+        if let route = try? Route(method: String(pieces[0]), target: target) {
+            precondition(!route.account.isEmpty && route.account == target.segments.first, "an account was made up")
+        }
+    }
+
+    /// The JSON bodies of requests, each read as every kind. What is read keeps the bounds that the engine relies on, and is read as the same
+    /// again from its canonical form.
+    static func body(_ bytes: [UInt8]) {
+        let canonical = (try? JSONParser.parse(bytes))?.canonicalBytes()
+        if let job = try? JobParameters.parse(bytes) {
+            precondition(PrintableText.isDescription(job.description ?? ""), "a description without bounds")
+            if case .archive(_, let range?) = job.action { precondition(range.count > 0, "an empty range") }
+            if case .inventory(let parameters) = job.action { precondition(parameters.limit != 0, "a limit of nothing") }
+            precondition(canonical.flatMap { try? JobParameters.parse($0) } == job, "printing changed the job")
+        }
+        if let tags = try? TagParameters.tags(bytes) {
+            precondition((1...Limits.maxTagsPerRequest).contains(tags.count), "a number of tags without bounds")
+            precondition(!tags.keys.contains { $0.isEmpty || $0.lowercased().hasPrefix("aws:") }, "a key that is not the client's")
+            precondition(canonical.flatMap { try? TagParameters.tags($0) } == tags, "printing changed the tags")
+        }
+        if let keys = try? TagParameters.keys(bytes) { precondition(!keys.isEmpty, "nothing to remove") }
+        if let notifications = try? SettingParameters.notifications(bytes) {
+            precondition((1...VaultEvent.allCases.count).contains(notifications.events.count), "events without bounds")
+        }
+        if let policy = try? SettingParameters.policy(bytes) {
+            precondition(policy.utf8.count <= Limits.maxVaultPolicyBytes, "a policy without bounds")
+        }
+        if case .bytesPerHour(let rate)? = try? SettingParameters.retrievalPolicy(bytes) { precondition(rate > 0, "a rate of nothing") }
+    }
+
+    /// The markers that are read without a key: a place in an inventory has one text.
+    static func marker(_ bytes: [UInt8]) {
+        let text = String(decoding: bytes, as: UTF8.self)
+        if let marker = InventoryMarker(text) { precondition(marker.text == text, "two texts for the same place") }
+        if let number = ByteRange.decimal(text) {
+            precondition(String(number) == String(text.drop { $0 == "0" }) || number == 0, "printing changed the number")
+        }
+    }
+
     /// What is read and printed is canonical, and reads as the same.
     static func json(_ bytes: [UInt8]) {
         guard let value = try? JSONParser.parse(bytes, limits: JSONLimits(maxBytes: 1 << 20, maxDepth: 32)) else { return }
@@ -132,7 +186,10 @@ enum Fuzz {
     }
 
     static func range(_ bytes: [UInt8]) {
-        guard let range = ByteRange(String(decoding: bytes, as: UTF8.self)) else { return }
+        let text = String(decoding: bytes, as: UTF8.self)
+        if let part = PartRangeText.parse(text) { precondition(part.count > 0, "an empty part") }
+        if case .closed(let first, let last)? = OutputRangeText.parse(text) { precondition(first <= last, "a range backwards") }
+        guard let range = ByteRange(text) else { return }
         precondition(range.count > 0 && ByteRange(range.description) == range, "printing changed the range")
         _ = range.isMegabyteAligned(size: 5 << 20)
     }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CoreMetrics
 public import VaultModel
 
 /// A request that was turned away before anybody knew for sure who sent it. Nothing in it is a secret: no signature, no token, no path.
@@ -34,13 +33,5 @@ public struct RefusedRequest: Hashable, Sendable {
     public static func isAccessKeyID(_ text: String) -> Bool {
         text.utf8.count == Limits.accessKeyCharacters
             && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) }
-    }
-}
-
-extension VaultEngine {
-    /// Takes a refused request into the audit log, folded and bounded like every denial. Returns at once.
-    public func noteRefusal(_ request: RefusedRequest) {
-        denials.increment()
-        denialDesk.note(request, at: clock.now())
     }
 }
