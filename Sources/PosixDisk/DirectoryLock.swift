@@ -25,7 +25,7 @@ public final class DirectoryLock: Sendable {
             } catch {
                 throw error.failure.error
             }
-            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            guard take(descriptor) else {
                 let failure = DiskFailure("flock", path)
                 SystemCalls.close(descriptor)
                 guard failure.number == EWOULDBLOCK else { throw failure.error }
@@ -36,6 +36,35 @@ public final class DirectoryLock: Sendable {
             }
             return DirectoryLock(descriptor: descriptor)
         }
+    }
+
+    /// Whether a process holds the lock now. Takes nothing that outlasts the call and writes nothing.
+    public static func isHeld(directory: String, on pool: BlockingPool) async throws(StorageError) -> Bool {
+        try await pool.run { () throws(StorageError) in
+            let path = "\(directory)/\(fileName)"
+            let descriptor: Int32
+            do throws(DiskFailureError) {
+                descriptor = try SystemCalls.open(path, O_RDONLY | O_NOFOLLOW)
+            } catch {
+                if error.failure.number == ENOENT { return false }
+                throw error.failure.error
+            }
+            defer { SystemCalls.close(descriptor) }
+            if flock(descriptor, LOCK_SH | LOCK_NB) == 0 { return false }
+            let failure = DiskFailure("flock", path)
+            guard failure.number == EWOULDBLOCK else { throw failure.error }
+            return true
+        }
+    }
+
+    /// Tries for a quarter of a second: who asks ``isHeld(directory:on:)`` holds the lock for a moment.
+    private static func take(_ descriptor: Int32) -> Bool {
+        for attempt in 0..<6 {
+            if attempt > 0 { usleep(50_000) }
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+            guard errno == EWOULDBLOCK else { return false }
+        }
+        return false
     }
 
     /// Lets others in. Idempotent; also happens with the last reference.

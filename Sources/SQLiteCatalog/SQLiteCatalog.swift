@@ -9,7 +9,7 @@ import Synchronization
 ///
 ///  1. Exactly one connection writes and checkpoints (``GroupCommit``); up to four others only read. No other process
 ///     may open the file: SQLite before 3.51.3 can corrupt a WAL that two connections reset at once, and backups go
-///     through ``backup(to:)``. The one exception resets nothing and writes nothing: ``openForReading(path:)``.
+///     through ``backup(to:)``. The one exception resets nothing and writes nothing: ``openForReading(path:isInUse:)``.
 ///  2. The file is in WAL mode with `synchronous = FULL`, both read back after opening; a file that will not have it is
 ///     not used.
 ///  3. Temporary data stays in memory; freed pages are overwritten; files are created for their owner only.

@@ -36,8 +36,8 @@ struct Drill {
     /// The evidence, signed, and the verdict.
     func run() async throws -> (statement: SignedStatement, passed: Bool) {
         let blobs = ReadThroughStore(original: directory.coldStore(reserveBytes: 0), scratch: scratch.coldStore(reserveBytes: 0))
-        let isInUse = try await LiveCatalog.isInUse(directory)
-        let (live, reason) = await LiveCatalog.open(directory, isInUse: isInUse)
+        let isInUse = try await LiveCatalog.isInUse(directory, on: compute)
+        let (live, reason) = await LiveCatalog.open(directory, isInUse: isInUse, on: compute)
         let result: Result<(SignedStatement, Bool), any Error>
         do {
             result = .success(try await run(blobs, live, reason, isInUse: isInUse))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Execution
 import PosixDisk
 import SQLiteCatalog
 import Storage
@@ -11,10 +12,12 @@ struct LiveCatalog {
     private static let maxNamed = 100
 
     let catalog: SQLiteCatalog
-    /// Whether a log lay beside it: a service has it open, or was killed.
+    /// Whether a service had it open at the beginning.
     let isInUse: Bool
-    private let logPath: String
-    private let disk: PosixDisk
+    private let directory: DataDirectory
+    private let pool: BlockingPool
+    /// At the beginning. Not empty: of a service that has it open, or that was killed.
+    private let logBytes: UInt64
 
     /// How the two differ.
     struct Comparison: Sendable {
@@ -28,28 +31,33 @@ struct LiveCatalog {
         var trouble: String?
     }
 
-    /// Whether a log lies beside the catalog.
-    static func isInUse(_ directory: DataDirectory) async throws -> Bool {
-        try await directory.disk.size(of: "\(directory.catalogPath)-wal") != nil
+    /// Whether a service has the catalog open now.
+    static func isInUse(_ directory: DataDirectory, on pool: BlockingPool) async throws(StorageError) -> Bool {
+        try await DirectoryLock.isHeld(directory: directory.path, on: pool)
+    }
+
+    private static func logBytes(_ directory: DataDirectory) async throws(StorageError) -> UInt64 {
+        try await directory.disk.size(of: "\(directory.catalogPath)-wal") ?? 0
     }
 
     /// Nil with a reason when there is nothing that can be read.
-    static func open(_ directory: DataDirectory, isInUse: Bool) async -> (live: LiveCatalog?, reason: String?) {
+    static func open(_ directory: DataDirectory, isInUse: Bool, on pool: BlockingPool) async -> (live: LiveCatalog?, reason: String?) {
         do throws(StorageError) {
             guard try await directory.disk.size(of: directory.catalogPath) != nil else { return (nil, "there is none") }
-            let catalog = try await SQLiteCatalog.openForReading(path: directory.catalogPath)
-            let log = "\(directory.catalogPath)-wal"
-            return (LiveCatalog(catalog: catalog, isInUse: isInUse, logPath: log, disk: directory.disk), nil)
+            let logBytes = try await logBytes(directory)
+            let catalog = try await SQLiteCatalog.openForReading(path: directory.catalogPath, isInUse: isInUse)
+            return (LiveCatalog(catalog: catalog, isInUse: isInUse, directory: directory, pool: pool, logBytes: logBytes), nil)
         } catch {
             return (nil, error.message)
         }
     }
 
-    private init(catalog: SQLiteCatalog, isInUse: Bool, logPath: String, disk: PosixDisk) {
+    private init(catalog: SQLiteCatalog, isInUse: Bool, directory: DataDirectory, pool: BlockingPool, logBytes: UInt64) {
         self.catalog = catalog
         self.isInUse = isInUse
-        self.logPath = logPath
-        self.disk = disk
+        self.directory = directory
+        self.pool = pool
+        self.logBytes = logBytes
     }
 
     /// Every stored archive that was created before `moment`, row by row: identifier, vault, size, moment of creation. What is deleted
@@ -93,9 +101,10 @@ struct LiveCatalog {
         }
     }
 
-    /// Whether what was read without a log may be nothing but halves.
+    /// Whether what was read as if nobody changed it may be nothing but halves.
     func wasOpenedMeanwhile() async throws -> Bool {
         guard !isInUse else { return false }
-        return try await disk.size(of: logPath) != nil
+        if try await Self.isInUse(directory, on: pool) { return true }
+        return try await Self.logBytes(directory) != logBytes
     }
 }
