@@ -35,7 +35,9 @@ final class FailingDisk: Disk {
     }
 
     private struct State {
-        var calls = 0
+        /// How many there were of each kind.
+        var calls: [DiskCall: Int] = [:]
+        var due = 0
         var failedCall: DiskCall?
         var abuses: [String] = []
         var openFiles = 0
@@ -52,18 +54,21 @@ final class FailingDisk: Disk {
         self.failure = failure
     }
 
-    /// The calls so far that could have failed.
-    var calls: Int { state.withLock { $0.calls } }
+    /// How many calls so far could have failed in this way.
+    func calls(failing failure: Failure) -> Int {
+        state.withLock { state in failure.calls.reduce(0) { $0 + state.calls[$1, default: 0] } }
+    }
     var failedCall: DiskCall? { state.withLock { $0.failedCall } }
     /// What was done to a file that was to be abandoned.
     var abuses: [String] { state.withLock { $0.abuses } }
     var openFiles: Int { state.withLock { $0.openFiles } }
 
     fileprivate func step(_ call: DiskCall) throws(StorageError) {
-        guard failure.calls.contains(call) else { return }
         let isDue = state.withLock { state in
-            defer { state.calls += 1 }
-            guard state.calls == place else { return false }
+            state.calls[call, default: 0] += 1
+            guard failure.calls.contains(call) else { return false }
+            defer { state.due += 1 }
+            guard state.due == place else { return false }
             state.failedCall = call
             return true
         }

@@ -26,7 +26,7 @@ final class DiskScene: @unchecked Sendable {
     private var isInitialised = false
     /// The service could not start, and has ended.
     private var isDown = false
-    private(set) var refusals = 0
+    private(set) var refusals: [String] = []
     var faults: [String] = []
 
     init(_ world: World) { self.world = world }
@@ -39,7 +39,7 @@ final class DiskScene: @unchecked Sendable {
         do {
             return try await body()
         } catch {
-            refusals += 1
+            refusals.append("\(error)")
             return nil
         }
     }
@@ -81,9 +81,12 @@ final class DiskScene: @unchecked Sendable {
         await pause(.seconds(30))
         // One goes by itself after the grace, one at once.
         if let first = stored.first { await delete(first.id, engine) }
-        if stored.count > 2 {
-            await delete(stored[1].id, engine)
-            await attempt { try await engine.purgeArchive(Self.location, archiveID: stored[1].id) }
+        let count = stored.count
+        await store(Self.small, engine)
+        // Nothing is retrieved from it, which would put its purge off.
+        if stored.count > count, let last = stored.last {
+            await delete(last.id, engine)
+            await attempt { try await engine.purgeArchive(Self.location, archiveID: last.id) }
         }
         await pause(.seconds(180))
     }
@@ -176,6 +179,7 @@ final class DiskScene: @unchecked Sendable {
     func audit() async throws {
         // An init that failed has promised nothing.
         guard isInitialised else { return }
+        isDown = false
         let service = try await Service.open(world)
         let engine = service.engine
         await withTaskGroup(of: Void.self) { group in
