@@ -201,6 +201,28 @@ import VaultModel
         }
     }
 
+    /// Found by the simulation (seed 2): a manifest that went between the look at its size and the read was taken for damage.
+    @Test func aManifestThatGoesWhileItIsReadIsFollowedToo() async throws {
+        try await withVault { vault in
+            let stored = try await vault.upload(content(3000, seed: 8))
+            let row = try #require(try await vault.catalog.vault(at: vault.location))
+            let before = try #require(
+                try await vault.catalog.archives(vault: row.uid, after: nil, from: nil, until: nil, limit: 1).first)
+            #expect(before.id == stored.archiveID)
+            let old = try ManifestRewrap.name(before.uid, in: row, generation: before.generation)
+            let bytes = try #require(vault.cold.memory.blobs[old])
+            _ = try await vault.engine.rotateVaultKey(vault.location)
+            #expect(try await rewrap(vault).phase == .done)
+            // Still there when its size is asked for, gone when it is read.
+            let memory = vault.cold.memory
+            memory.overwrite(old, with: bytes)
+            vault.cold.onRead { id in if id == old { memory.overwrite(old, with: nil) } }
+            let reader = try await ArchiveReader.open(before, in: row, engine: vault.engine)
+            #expect(reader.manifest.generation > before.generation)
+            #expect(memory.blobs[old] == nil)
+        }
+    }
+
     private func expectStorageError(_ code: StorageError.Code, _ body: () async throws -> Void) async {
         do {
             try await body()

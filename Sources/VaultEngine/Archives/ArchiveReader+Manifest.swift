@@ -62,14 +62,20 @@ extension ArchiveReader {
         return (manifest, dataKey)
     }
 
+    /// Nil when it is not there, or goes while it is read.
     private static func bytes(of id: BlobID, in store: any BlobStore) async throws -> [UInt8]? {
         guard let bytes = try await store.size(of: id) else { return nil }
         guard bytes <= UInt64(SealedBlob.maxBlobBytes) else { throw FormatError.limitExceeded("a manifest of \(bytes) bytes") }
         var blob: [UInt8] = []
         blob.reserveCapacity(Int(bytes))
-        while UInt64(blob.count) < bytes {
-            let end = min(bytes, UInt64(blob.count) + UInt64(store.maxReadBytes))
-            blob += try await store.read(id, range: UInt64(blob.count)..<end).readableBytesView
+        do throws(StorageError) {
+            while UInt64(blob.count) < bytes {
+                let end = min(bytes, UInt64(blob.count) + UInt64(store.maxReadBytes))
+                blob += try await store.read(id, range: UInt64(blob.count)..<end).readableBytesView
+            }
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return nil
         }
         return blob
     }

@@ -32,7 +32,7 @@ struct Client: Sendable {
 
     private func operation() async {
         let vault = World.vaults[[0, 0, 0, 1, 2][world.pick(5)]]
-        switch world.pick(24) {
+        switch world.pick(28) {
         case 0...3: await upload(to: vault)
         case 4...7: await multipart(to: vault)
         case 8...10: await delete(in: vault)
@@ -43,6 +43,10 @@ struct Client: Sendable {
         case 20: await scratchVault()
         case 21: await rotate(vault)
         case 22: await lockLedger()
+        case 23: await rewrap(vault)
+        case 24: await endKey()
+        case 25: await purge(in: vault)
+        case 26: await scrub()
         default: await observeJobs()
         }
     }

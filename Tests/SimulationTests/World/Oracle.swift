@@ -46,6 +46,10 @@ final class Oracle: @unchecked Sendable {
     private(set) var jobIDs: [String] = []
     /// Vault and key: what a tag may be, nil for none.
     var tags: [String: [String?]] = [:]
+    /// Archives that somebody tried to purge: their staged outputs may be gone, and the jobs with them.
+    var purgeTried: Set<String> = []
+    /// Their bytes are gone: acknowledged.
+    var purged: Set<String> = []
     /// Acknowledged: the vault `ledger` is locked against deletion.
     var isLocked = false
 

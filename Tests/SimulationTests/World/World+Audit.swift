@@ -32,6 +32,9 @@ extension World {
             group.addTask { [self] in await serve(engine, since: weather.faults) }
             do {
                 try await settle(service)
+                if configuration.scrub != nil { try await scrubEverything(engine) }
+                if pick(2) == 0 { try await renewEveryKey(engine) }
+                try await checkPurged(engine)
                 try await audit(service)
             } catch {
                 violation("the last life: \(error)")
@@ -44,6 +47,7 @@ extension World {
         await service.catalog.close()
         check(disk.openFileCount == 0, "\(disk.openFileCount) files are open after an orderly stop")
         collectSalts()
+        try await checkRebuildKnowsWhatWasAcknowledged()
     }
 
     /// Every job ends, every message arrives, everything doomed goes: within an hour of virtual time.

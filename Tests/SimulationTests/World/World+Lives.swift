@@ -48,8 +48,8 @@ extension World {
     // MARK: a troubled life
 
     private func live(_ number: Int, operations: Int) {
-        let end: End = [.stop, .kill, .kill, .powerCut, .powerCut, .powerCut][pick(6)]
-        weather.weather = .random(&choices)
+        let end: End = isPeaceful ? .stop : [.stop, .kill, .kill, .powerCut, .powerCut, .powerCut][pick(6)]
+        weather.weather = isPeaceful ? .good : .random(&choices)
         weather.isPoisoned = false
         transport.failures = [0, 0, 200][pick(3)]
         note("life \(number): \(end), \(weather.weather)")
@@ -86,7 +86,18 @@ extension World {
             if Bool.random(using: &choices) { disk.restorePower(seed: choices.next()) } else { disk.restartProcess() }
         }
         collectSalts()
+        rebuild(after: end)
         simulator.pass([.zero, .seconds(5), .seconds(600), .seconds(9000)][pick(4)])
+    }
+
+    /// Between two lives the catalog is made again out of the blobs, and thrown away.
+    private func rebuild(after end: End) {
+        weather.weather = .good
+        if isPeaceful {
+            phase("rebuild") { try await self.checkRebuildEquals() }
+        } else if end != .stop, pick(2) == 0 {
+            phase("rebuild") { try await self.checkRebuildKnowsWhatWasAcknowledged() }
+        }
     }
 
     private func life(operations: Int) async {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Cryptography
+import Foundation
 import SQLiteCatalog
 import Storage
 import VaultModel
@@ -28,15 +29,21 @@ extension World {
             violation("the rebuilt catalog: \(error)")
         }
         await catalog.close()
+        for ending in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + ending) }
     }
 
     /// After lives without any trouble: row by row, the rebuilt catalog is the catalog.
-    func checkRebuildEquals(_ service: Service) async throws {
-        try await withRebuiltCatalog { _, engine in
-            let differences = try await CatalogComparison(service.engine, engine).differences()
+    func checkRebuildEquals() async throws {
+        let keyring = try await Service.openKeyring(self)
+        let catalog = try SimulatedCatalog.open(
+            path: "\(directory)/catalog.sqlite", on: simulator, pool: Service.pool(self), fate: { .happens })
+        let live = Service.engine(self, catalog, keyring)
+        try await withRebuiltCatalog { _, rebuilt in
+            let differences = try await CatalogComparison(live, rebuilt).differences()
             check(differences.isEmpty, "the rebuilt catalog is another:\n\(differences.prefix(12).joined(separator: "\n"))")
             count("rebuilds equal")
         }
+        await catalog.close()
     }
 
     /// After whatever has happened: what was acknowledged is in the rebuilt catalog, and what was deleted is not stored there. It may hold more,
