@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Plants one bug after the other into a scratch copy of the sources and shows that the simulation catches it.
+# Plants one bug after the other into a scratch copy of the sources and shows that the tests catch it; without a bug they must pass.
 #
 #   Tests/Tools/planted_bugs.sh [BUG...]
 #
@@ -25,25 +25,49 @@ fresh() {
     (cd "$root" && git ls-files -z --cached --others --exclude-standard | rsync -a --checksum --files-from=- --from0 ./ "$scratch/")
 }
 
-# Runs the simulation in the scratch copy; prints the first violation, or nothing.
-simulate() {
-    (cd "$scratch" && swift build --build-tests >build.log 2>&1) || { tail -20 "$scratch/build.log" >&2; exit 2; }
-    (cd "$scratch" && swift test --skip-build --filter 'SimulationTests.SimulationTests/whatever' >run.log 2>&1) || true
-    grep -q 'Test run with' "$scratch/run.log" || { echo "the run did not end" && return; }
-    grep -m1 -oE 'seed [0-9]+, step [0-9]+, .*' "$scratch/run.log" || true
+build() {
+    (cd "$scratch" && swift build --build-tests >build.log 2>&1) || {
+        echo "$1 does not build:" >&2
+        grep -m 5 'error:' "$scratch/build.log" >&2
+        exit 2
+    }
 }
+
+# run FILTER: runs the tests and prints the first violation that the simulation names, else the first test that fails, else nothing.
+run() {
+    (cd "$scratch" && swift test --skip-build --filter "$1" >run.log 2>&1) && ended=yes || ended=no
+    grep -q 'Test run with' "$scratch/run.log" || { echo 'the run did not end' && return; }
+    grep -m1 -oE 'seed [0-9]+, step [0-9]+, .*' "$scratch/run.log" && return
+    [[ $ended == yes ]] || grep -m1 -oE 'Test [A-Za-z]+\(.*failed' "$scratch/run.log" || echo 'a test failed'
+}
+
+# The simulation, unless the patch says `Caught-by: FILTER` in its head: some mistakes are out of what a simulated disk can see.
+filter_of() {
+    local named
+    named=$(sed -n 's/^Caught-by: //p' "$patches/$1.patch")
+    echo "${named:-$simulation}"
+}
+
+simulation=SimulationTests.SimulationTests/whatever
+fresh
+build 'The tree without a bug'
+for filter in $(for bug in "$@"; do filter_of "$bug"; done | sort -u); do
+    found=$(run "$filter")
+    [[ -z $found ]] || { echo "Without any bug $filter says: $found" >&2; exit 2; }
+done
 
 caught=0 missed=0
 for bug in "$@"; do
     fresh
-    (cd "$scratch" && patch --quiet -p1 <"$patches/$bug.patch")
-    found=$(simulate | cut -c1-160)
+    (cd "$scratch" && patch --quiet -p1 <"$patches/$bug.patch") || { echo "$bug.patch does not fit the tree any more." >&2; exit 2; }
+    build "$bug"
+    found=$(run "$(filter_of "$bug")" | head -n 1 | cut -c1-160)
     if [[ -n $found ]]; then
         caught=$((caught + 1))
         printf '%-36s %s\n' "$bug" "$found"
     else
         missed=$((missed + 1))
-        printf '%-36s NOT CAUGHT by %s seeds\n' "$bug" "$COLDVAULT_SIM_SEEDS"
+        printf '%-36s NOT CAUGHT\n' "$bug"
     fi
 done
 fresh

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Logging
-import Metrics
 import Storage
 import VaultModel
 
@@ -9,7 +8,6 @@ import VaultModel
 /// Each step is repeatable; a crash anywhere leaves work for the next round.
 struct KeyMaintenance: Sendable {
     let engine: VaultEngine
-    private static let moved = Counter(label: "coldvault.rewrapped.archives")
 
     func run() async {
         while !Task.isCancelled {
@@ -42,10 +40,8 @@ struct KeyMaintenance: Sendable {
 
     private func workOnOrder() async throws {
         guard let text = try await engine.catalog.fact(KeyDesk.orderFact), let order = RewrapOrder(text: text) else { return }
-        let before = engine.keyDesk.status.archives
         do {
             let end = try await pass(order)
-            Self.moved.increment(by: Int64(clamping: engine.keyDesk.status.archives - before))
             engine.keyDesk.update {
                 $0.phase = end
                 $0.failure = nil
@@ -62,7 +58,6 @@ struct KeyMaintenance: Sendable {
                 "a re-wrap has ended",
                 metadata: ["phase": "\(end.rawValue)", "archives": "\(status.archives)", "certificates": "\(status.certificates)"])
         } catch {
-            Self.moved.increment(by: Int64(clamping: engine.keyDesk.status.archives - before))
             engine.keyDesk.update { $0.phase = .failed }
             throw error
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CoreMetrics
 import Execution
 import Logging
 import NIOCore
@@ -18,6 +19,7 @@ import VaultModel
 /// Allowed on locked vaults: it changes nothing that a lock speaks of.
 struct KeyRewrapper: Sendable {
     static let batch = 64
+    private static let moved = Counter(label: "coldvault.rewrapped.archives")
     /// Archives that cannot be moved are passed over up to this many; more mean that something is wrong with the store.
     private static let maxFailures = 1000
 
@@ -75,7 +77,9 @@ struct KeyRewrapper: Sendable {
                 }
             }
             let done = try await store(rewraps, in: vault)
+            // Each by itself: the status begins anew with an order that comes meanwhile.
             engine.keyDesk.update { $0.archives += UInt64(done) }
+            Self.moved.increment(by: Int64(done))
             moved += done
             try await pace.rest(after: group.rows.count)
         }
