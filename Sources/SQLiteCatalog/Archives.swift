@@ -7,7 +7,8 @@ public import VaultModel
 
 /// Archives: stored ─ deleteArchive ▶ deleted ─ removeArchive ▶ no row.
 extension SQLiteCatalog {
-    /// `.notFound` when the upload is unknown or of another vault, `.alreadyExists` when the uid is taken. Completing
+    /// `.notFound` when the upload is unknown or of another vault, `.alreadyExists` when the uid is taken, `.transient` when the vault does not
+    /// have the archive's key version any more. Completing
     /// an upload counts as activity of it, so that it is remembered for as long as any other closed upload.
     public func commitArchive(
         _ archive: ArchiveRow, from upload: (uid: UploadUID, revision: UInt64)?, audit: AuditEntries
@@ -15,6 +16,7 @@ extension SQLiteCatalog {
         let (source, revision) = (upload?.uid, upload?.revision)
         return try await write { database in
             guard try VaultRow.state(archive.vault, in: database) == .active else { return .vaultGone }
+            try KeyReference.require(archive.vault, version: archive.keyVersion, in: database)
             if let source {
                 let found = try database.one(
                     "SELECT \(UploadRow.columns) FROM uploads WHERE uid = ?", [source.sql], from: "uploads",

@@ -14,6 +14,29 @@ enum KeyReference {
             """, [vault.sql, version, count])
     }
 
+    /// What is sealed under a version that was destroyed since the seal was begun must never be acknowledged: nobody could open it.
+    static func require(_ vault: VaultUID, version: UInt32, in database: Database) throws {
+        // The newest version is never destroyed.
+        let isGone = try database.number(
+            """
+            SELECT 1 FROM vault_keys WHERE vault = ?1 AND version > ?2
+                AND NOT EXISTS (SELECT 1 FROM vault_keys WHERE vault = ?1 AND version = ?2) LIMIT 1
+            """, [vault.sql, version], from: "vault_keys")
+        guard isGone == nil else {
+            throw StorageError(.transient, "version \(version) of the key of vault \(vault) was destroyed meanwhile; send it again")
+        }
+    }
+
+    /// The other side of ``require(_:version:in:)``: a version that something was sealed under since the proof stays.
+    static func requireNone(_ vault: VaultUID, outside kept: [UInt32], in database: Database) throws {
+        let named: [UInt32] = try database.all(
+            "SELECT version FROM vault_keys JOIN key_references USING (vault, version) WHERE vault = ? AND count > 0", [vault.sql],
+            from: "vault_keys"
+        ) { try $0.small() }
+        guard let version = named.first(where: { !kept.contains($0) }) else { return }
+        throw StorageError(.transient, "something hangs on version \(version) of the key of vault \(vault) again: it is kept")
+    }
+
     static func remove(_ vault: VaultUID, version: UInt32, count: Int64 = 1, in database: Database) throws {
         try database.change(
             "UPDATE key_references SET count = count - ? WHERE vault = ? AND version = ?",

@@ -19,6 +19,7 @@ extension SQLiteCatalog {
                 "SELECT state, vault FROM uploads WHERE uid = ?", [part.upload.sql], from: "uploads"
             ) { (state: try $0.word(), vault: try $0.uid()) }
             guard let upload, upload.state == .open else { return .uploadClosed }
+            try KeyReference.require(upload.vault, version: part.sealed.keyVersion, in: database)
             if let held = try PartRow.find(part.upload, part.index, in: database) {
                 if held == part { return .stored }
                 let loser = held.number < part.number ? held : part

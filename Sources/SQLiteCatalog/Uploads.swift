@@ -9,6 +9,7 @@ extension SQLiteCatalog {
     public func insertUpload(_ upload: UploadRow, audit: AuditEntries) async throws(StorageError) -> Bool {
         try await write { database in
             guard try VaultRow.state(upload.vault, in: database) == .active else { return false }
+            try KeyReference.require(upload.vault, version: upload.keyVersion, in: database)
             try UploadRow.insert(upload, in: database)
             if upload.state == .open {
                 try KeyReference.add(upload.vault, versions: upload.keyVersions, in: database)

@@ -77,6 +77,7 @@ extension SQLiteCatalog {
                     vault.generation.sql(), vault.compression, vault.settings?.keyVersion, vault.settings?.bytes.sql,
                     vault.uid.sql,
                 ])
+            try KeyReference.requireNone(vault.uid, outside: vault.keys.map(\.version), in: database)
             try database.change("DELETE FROM vault_keys WHERE vault = ?", [vault.uid.sql])
             try VaultRow.insertKeys(vault.keys, of: vault.uid, in: database)
             try audit.append(in: database)

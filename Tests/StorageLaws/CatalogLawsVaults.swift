@@ -76,7 +76,11 @@ extension CatalogLaw {
             changed.generation = 2
             changed.compression = nil
             changed.settings = nil
+            // The archive is sealed under version 1: that stays.
             changed.keys = try furnished.fixtures.vault(keys: [2, 3]).keys
+            let without = changed
+            await expectCode(.transient) { try await catalog.updateVault(without, expectedGeneration: 1) }
+            changed.keys = try furnished.fixtures.vault(keys: [1, 2, 3]).keys
             changed.archiveCount = 55
             changed.totalBytes = 55
             let update = changed

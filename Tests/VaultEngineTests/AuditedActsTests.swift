@@ -20,22 +20,12 @@ import VaultModel
         try await engine.auditPage(AuditQuery(action: prefix)).entries.compactMap { $0.members["action"]?.stringValue }
     }
 
-    private func rewrap(_ vault: TestVault) async throws {
-        _ = try await vault.engine.orderRewrap(nil, perSecond: 0)
-        try await vault.running {
-            try await vault.until("the end of the re-wrap", advancing: .seconds(1)) {
-                [.done, .blocked].contains(vault.engine.rewrapStatus.phase)
-            }
-        }
-        #expect(vault.engine.rewrapStatus.phase == .done, "\(vault.engine.rewrapStatus)")
-    }
-
     @Test func theLogAndItsCheckpointsOutliveTheMasterKeyTheyWereMadeUnder() async throws {
         try await withVault { vault in
             try await vault.upload([1, 2, 3])
             for _ in 0..<3 { try await vault.engine.checkpoint(.operator) }
             _ = try await vault.engine.rotateMasterKey()
-            try await rewrap(vault)
+            try await vault.rewrap()
             let before = try await vault.engine.listCheckpoints()
             let one = KeyChoice.master(version: 1)
             _ = try await vault.engine.requestKeyDestruction(one, wait: nil)

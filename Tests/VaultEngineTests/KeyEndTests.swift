@@ -2,7 +2,9 @@
 
 import CanonicalJSON
 import Cryptography
+import Execution
 import Foundation
+import NIOCore
 import SQLiteCatalog
 import SealedArchive
 import Storage
@@ -14,16 +16,6 @@ import VaultModel
 
 /// The end of key versions and of archives: only with a proof, only after the wait, and then for good.
 @Suite(.serialized) struct KeyEndTests {
-    private func rewrap(_ vault: TestVault) async throws {
-        _ = try await vault.engine.orderRewrap(nil, perSecond: 0)
-        try await vault.running {
-            try await vault.until("the end of the re-wrap", advancing: .seconds(1)) {
-                [.done, .blocked].contains(vault.engine.rewrapStatus.phase)
-            }
-        }
-        #expect(vault.engine.rewrapStatus.phase == .done, "\(vault.engine.rewrapStatus)")
-    }
-
     private func state(_ key: KeyVersionName, _ vault: TestVault) async throws -> KeyDestructionDescription.State? {
         try await vault.catalog.keyDestruction(key).map { KeyDestructionDescription($0).state }
     }
@@ -42,7 +34,7 @@ import VaultModel
             }
             let wrap = try #require(try await vault.catalog.vault(at: vault.location)?.keys.first?.wrapped)
             #expect(try await vault.catalogBytes().holds(wrap))
-            try await rewrap(vault)
+            try await vault.rewrap()
             await expectRefusal(.notFound) { _ = try await vault.engine.cancelKeyDestruction(one) }
             let asked = try await vault.engine.requestKeyDestruction(one, wait: nil)
             #expect(asked.state == .destroying)
@@ -96,7 +88,7 @@ import VaultModel
             let uid = try #require(try await vault.catalog.vault(at: vault.location)).uid
             let old = try #require(try await vault.catalog.uploads(vault: uid, after: nil, limit: 1).first)
             _ = try await vault.engine.rotateVaultKey(vault.location)
-            try await rewrap(vault)
+            try await vault.rewrap()
             let one = KeyChoice.vault(vault.location, version: 1)
             _ = try await vault.engine.requestKeyDestruction(one, wait: .zero)
             // A record under the old version, as a slow writer of another process might leave it.
@@ -109,6 +101,37 @@ import VaultModel
         }
     }
 
+    @Test func anUploadThatOutlastsItsKeyVersionIsRefusedAndNeverLost() async throws {
+        try await withVault { vault in
+            let bytes = content(2000, seed: 9)
+            let (body, feed) = AsyncStream.makeStream(of: ByteBuffer.self)
+            let request = UploadArchiveRequest(
+                location: vault.location, contentLength: UInt64(bytes.count), treeHash: naiveTreeHash(bytes),
+                linearHash: SHA256Hasher.hash(bytes), description: "")
+            async let outcome = vault.engine.uploadArchive(request, body: body)
+            feed.yield(ByteBuffer(bytes: bytes.prefix(1000)))
+            try await vault.until("the upload to have begun") {
+                vault.engine.budget.freeBytes < vault.setup.memoryBudgetBytes
+            }
+            // Its archive is sealed under version 1, and nothing of it is anywhere yet that a sweep could see.
+            _ = try await vault.engine.rotateVaultKey(vault.location)
+            try await vault.rewrap()
+            let uid = try #require(try await vault.catalog.vault(at: vault.location)).uid
+            _ = try await vault.engine.requestKeyDestruction(.vault(vault.location, version: 1), wait: .zero)
+            try await KeyMaintenance(engine: vault.engine).destroyDue()
+            #expect(try await state(.vault(uid, version: 1), vault) == .destroyed)
+            feed.yield(ByteBuffer(bytes: bytes.suffix(1000)))
+            feed.finish()
+            do {
+                _ = try await outcome
+                Issue.record("an archive was acknowledged that nobody can open")
+            } catch {
+                #expect((error as? VaultError)?.code == .unavailable, "\(error)")
+            }
+            #expect(try await vault.catalog.totals().archives == 0)
+        }
+    }
+
     @Test func aMasterKeyVersionGoesWithItsFileAndEverythingStaysReadable() async throws {
         try await withVault { vault in
             let stored = try await vault.upload([1, 2, 3])
@@ -118,7 +141,7 @@ import VaultModel
             try await vault.engine.createVault(other)
             try await vault.engine.deleteVault(other)
             _ = try await vault.engine.rotateMasterKey()
-            try await rewrap(vault)
+            try await vault.rewrap()
             #expect(try await state(.master(version: 1), vault) == .certified)
             await expectRefusal(.invalidParameter, "is in use") {
                 _ = try await vault.engine.requestKeyDestruction(.master(version: 2), wait: .zero)

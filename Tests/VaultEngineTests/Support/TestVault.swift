@@ -290,6 +290,17 @@ func expectRefusal(
 }
 
 extension TestVault {
+    /// Orders the re-wrap of everything and waits for its end.
+    func rewrap() async throws {
+        _ = try await engine.orderRewrap(nil, perSecond: 0)
+        try await running {
+            try await until("the end of the re-wrap", advancing: .seconds(1)) {
+                [.done, .blocked].contains(engine.rewrapStatus.phase)
+            }
+        }
+        #expect(engine.rewrapStatus.phase == .done, "\(engine.rewrapStatus)")
+    }
+
     /// Retrieves the archive and compares; the engine must be running.
     func check(_ archiveID: String, holds bytes: [UInt8], sourceLocation: SourceLocation = #_sourceLocation)
         async throws
