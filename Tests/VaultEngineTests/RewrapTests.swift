@@ -45,6 +45,38 @@ import VaultModel
 
     private func isBody(_ name: String) -> Bool { name.contains(".part-") }
 
+    @Test func aDeletionThatWasLeftHalfDoneNeverHitsAManifestOrRecordWrittenSince() async throws {
+        try await withVault { vault in
+            let bytes = content(2000, seed: 3)
+            let stored = try await vault.upload(bytes)
+            _ = try await vault.engine.initiateUpload(vault.location, partBytes: 1 << 20, description: "")
+            let row = try #require(try await vault.catalog.vault(at: vault.location))
+            let archive = try #require(
+                try await vault.catalog.archives(vault: row.uid, after: nil, from: nil, until: nil, limit: 1).first)
+            let open = try #require(try await vault.catalog.uploads(vault: row.uid, after: nil, limit: 1).first)
+            // A re-wrap that failed has doomed its manifest and its record; they are gone, and a crash kept the names.
+            let manifest = try ManifestRewrap.name(archive.uid, in: row, generation: archive.generation + 1)
+            let record = BlobName.upload(
+                account: row.location.account.digits, vaultUID: row.uid.bytes, archiveUID: open.archive.bytes,
+                generation: open.generation + 1)
+            try await vault.engine.doom([manifest, try blobID(record.text)], of: .cold, after: .seconds(1000))
+            _ = try await vault.engine.rotateVaultKey(vault.location)
+            _ = try await KeyRewrapper(engine: vault.engine, pace: RewrapPace(perSecond: 0, clock: vault.clock)).move(row.uid)
+            let moved = try #require(try await vault.catalog.archive(archive.uid))
+            #expect(moved.keyVersion == 2)
+            vault.clock.advance(by: .seconds(1001))
+            await Reclaimer(engine: vault.engine).round()
+            let names = vault.cold.names(containing: archive.uid.hex)
+            #expect(names.contains(try ManifestRewrap.name(archive.uid, in: row, generation: moved.generation).name), "\(names)")
+            let goesOn = try #require(try await vault.catalog.upload(open.uid))
+            let kept = BlobName.upload(
+                account: row.location.account.digits, vaultUID: row.uid.bytes, archiveUID: open.archive.bytes,
+                generation: goesOn.generation)
+            #expect(goesOn.keyVersion == 2 && vault.cold.names(containing: open.archive.hex).contains(kept.text))
+            try await vault.running { try await vault.check(stored.archiveID, holds: bytes) }
+        }
+    }
+
     @Test func everythingMovesAndNoBodyByteIsReadOrWritten() async throws {
         try await withVault { vault in
             var archives: [(id: String, bytes: [UInt8])] = []

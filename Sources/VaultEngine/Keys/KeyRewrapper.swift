@@ -15,7 +15,8 @@ import VaultModel
 ///     generation finds it until the grace has ended, and the new one afterwards (``ArchiveReader``).
 ///  2. The catalog changes only what is still at the generation that was read: what was deleted or changed meanwhile is left to the next
 ///     round, and what was written for it is doomed.
-///  3. Nothing is remembered: the next round asks the catalog what is left, so that it can be killed anywhere and run twice.
+///  3. A name for which a deletion waits is not written: a re-wrap that failed has doomed its manifests, and what is doomed goes, late or not.
+///  4. Nothing is remembered: the next round asks the catalog what is left, so that it can be killed anywhere and run twice.
 /// Allowed on locked vaults: it changes nothing that a lock speaks of.
 struct KeyRewrapper: Sendable {
     static let batch = 64
@@ -110,7 +111,7 @@ struct KeyRewrapper: Sendable {
         var written: [Written] = []
         var blobs: [(id: BlobID, bytes: ByteBuffer)] = []
         for rewrap in rewraps {
-            let generation = rewrap.archive.generation + 1
+            let generation = try await undoomed(rewrap, from: rewrap.archive.generation + 1, in: vault)
             blobs.append(try await rewrap.blob(generation: generation, engine: engine))
             written.append(Written(rewrap: rewrap, generation: generation, replaced: [rewrap.archive.generation]))
         }
@@ -168,12 +169,16 @@ struct KeyRewrapper: Sendable {
     private func writeAbove(_ rewrap: ManifestRewrap, in vault: VaultRow) async throws -> Written {
         for _ in 0..<8 {
             let taken = try await engine.manifestGenerations(of: rewrap.archive.uid, in: vault)
-            let generation = max(rewrap.archive.generation, taken.last ?? 0) + 1
+            let generation = try await undoomed(rewrap, from: max(rewrap.archive.generation, taken.last ?? 0) + 1, in: vault)
             if try await putUnlessTaken([try await rewrap.blob(generation: generation, engine: engine)]) {
                 return Written(rewrap: rewrap, generation: generation, replaced: taken)
             }
         }
         throw VaultError(.unavailable, "Others are writing manifests of the same archive. Please try again.")
+    }
+
+    private func undoomed(_ rewrap: ManifestRewrap, from generation: UInt64, in vault: VaultRow) async throws -> UInt64 {
+        try await engine.undoomed(from: generation) { try ManifestRewrap.name(rewrap.archive.uid, in: vault, generation: $0) }
     }
 
     private func isTransient(_ error: any Error) -> Bool {

@@ -80,7 +80,7 @@ extension VaultEngine {
         }
     }
 
-    /// Seals and stores a record under `generation` or, where that name is taken, above all that are.
+    /// Seals and stores a record under `generation` or, where that name is taken, above all that are; never under a name that is doomed.
     func write(
         _ type: RecordType, body: [String: JSONValue], uid: [UInt8], account: AccountID, vault: VaultUID, key: SecretKey,
         keyVersion: UInt32, from generation: UInt64, freesRoom: Bool = false,
@@ -88,6 +88,7 @@ extension VaultEngine {
     ) async throws -> WrittenRecord {
         var generation = generation
         for _ in 0..<Self.maxRounds {
+            generation = try await undoomed(from: generation) { try blobID(name($0).text) }
             let written = try await write(
                 type, body: body, uid: uid, account: account, vault: vault, key: key, keyVersion: keyVersion,
                 exactly: generation, freesRoom: freesRoom, name: name)

@@ -11,6 +11,17 @@ extension VaultEngine {
         try await catalog.doom(blobs.map { DoomedBlob(id: $0.name, store: store, notBefore: due) })
     }
 
+    /// The first generation from this one on for whose name no deletion waits. A name once doomed is not used again while its deletion is
+    /// remembered: one that a crash or a failing disk left half done is repeated, and would hit what was written since.
+    func undoomed(from generation: UInt64, _ name: (UInt64) throws -> BlobID) async throws -> UInt64 {
+        for next in generation..<generation + Self.maxDoomedNames {
+            if try await !catalog.isDoomed(name(next).name, in: .cold) { return next }
+        }
+        throw VaultError(.unavailable, "Too many deletions of the same thing are waiting. Please try again.")
+    }
+
+    private static let maxDoomedNames: UInt64 = 1000
+
     /// Runs a change that gives room back. On a full medium the reserve is given up for it, and it is run once more.
     func freeingRoom<R>(_ change: () async throws -> R) async throws -> R {
         do {
