@@ -148,7 +148,7 @@ import VaultModel
             try await vault.running {
                 let start = vault.clock.now()
                 let job = try await vault.retrieve(stored.archiveID)
-                let ended = try await vault.ended(job, advancing: .milliseconds(50))
+                let ended = try await vault.ended(job, advancing: .milliseconds(250))
                 #expect(ended.status == .succeeded)
                 #expect(vault.clock.now().since(start) > .seconds(60), "longer than several leases")
                 let id = try #require(vault.keyring.identifiers.parse(job, kind: .job, account: TestVault.account))

@@ -166,9 +166,9 @@ final class TestVault: Sendable {
 
     struct DidNotHappen: Error { let what: String }
 
-    /// Waits until `condition` holds, moving the clock by `step` at each look; fails after a minute of real time.
+    /// Waits until `condition` holds, moving the clock by `step` at each look; fails after three minutes of real time, which is for machines that have much else to do.
     func until(_ what: String, advancing step: Duration = .zero, _ condition: () async throws -> Bool) async throws {
-        let end = ContinuousClock.now + .seconds(60)
+        let end = ContinuousClock.now + .seconds(180)
         while try await !condition() {
             guard ContinuousClock.now < end else { throw DidNotHappen(what: what) }
             if step > .zero { clock.advance(by: step) }
