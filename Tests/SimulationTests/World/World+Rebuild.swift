@@ -4,6 +4,7 @@ import Cryptography
 import Foundation
 import SQLiteCatalog
 import Storage
+import StorageLaws
 import VaultModel
 
 @testable import VaultEngine
