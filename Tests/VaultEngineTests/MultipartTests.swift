@@ -4,6 +4,7 @@ import Cryptography
 import NIOCore
 import Storage
 import StorageLaws
+import Synchronization
 import Testing
 import TreeHash
 import VaultModel
@@ -167,6 +168,44 @@ import VaultModel
             await expectRefusal(.notFound) {
                 _ = try await vault.engine.completeUpload(
                     vault.location, uploadID: upload, size: UInt64(bytes.count), treeHash: hash)
+            }
+        }
+    }
+
+    @Test func completionsInOneMillisecondAllSucceed() async throws {
+        let bytes = content(Self.mebi + 9, seed: 11)
+        try await withVault { vault in
+            let upload = try await vault.engine.initiateUpload(
+                vault.location, partBytes: UInt64(Self.mebi), description: "")
+            for index in 0..<2 {
+                try await vault.part(upload, at: index * Self.mebi, piece(bytes, index, partBytes: Self.mebi))
+            }
+            let hash = naiveTreeHash(bytes)
+            let (engine, location) = (vault.engine, vault.location)
+            // Before the first has committed, the second begins and ends: the clock stands still, and both want the same name.
+            let inner = Mutex<StoredArchive?>(nil)
+            let isBegun = Mutex(false)
+            vault.cold.onPut { id in
+                guard id.name.contains(".manifest-"), isBegun.withLock({ begun in defer { begun = true }; return !begun }) else { return }
+                do {
+                    let stored = try await engine.completeUpload(
+                        location, uploadID: upload, size: UInt64(bytes.count), treeHash: hash)
+                    inner.withLock { $0 = stored }
+                } catch {
+                    Issue.record("\(error)")
+                }
+            }
+            let outer = try await engine.completeUpload(location, uploadID: upload, size: UInt64(bytes.count), treeHash: hash)
+            vault.cold.onPut(nil)
+            #expect(inner.withLock { $0 } == outer)
+            #expect(try await engine.describeVault(location).archiveCount == 1)
+            // The loser's manifest goes, the winner's stays.
+            #expect(vault.cold.names(containing: ".manifest-").count == 2)
+            try await vault.running {
+                try await vault.until("the clean-up", advancing: .seconds(1000)) {
+                    vault.cold.names(containing: ".manifest-").count == 1
+                }
+                try await vault.check(outer.archiveID, holds: bytes)
             }
         }
     }

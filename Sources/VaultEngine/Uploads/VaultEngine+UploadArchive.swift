@@ -49,6 +49,38 @@ extension VaultEngine {
             account: manifest.account, vaultUID: manifest.vaultUID, key: birth.vaultKey, random: random)
     }
 
+    /// A few parts are sealed sooner than a thread of the pool wakes up; ten thousand would hold up every connection of this loop.
+    private func sealed(_ manifest: Manifest, of birth: ArchiveBirth) async throws -> [UInt8] {
+        try manifest.parts.count <= Self.inlineParts
+            ? seal(manifest, of: birth) : await compute.run { [self] in try seal(manifest, of: birth) }
+    }
+
+    /// Completions of one upload that begin in the same millisecond want the same name.
+    private static let manifestNames: UInt64 = 64
+
+    /// The manifest of a completion, durable under the first free name.
+    private func putManifest(
+        _ manifest: Manifest, of birth: ArchiveBirth, in vault: VaultRow
+    ) async throws -> (id: BlobID, generation: UInt64) {
+        var manifest = manifest
+        for generation in manifest.generation..<manifest.generation + Self.manifestNames {
+            manifest.generation = generation
+            let id = try blobID(birth.manifestName(vault: vault, generation: generation))
+            let sealed = try await sealed(manifest, of: birth)
+            do throws(StorageError) {
+                try await cold.putAll([(id, ByteBuffer(bytes: sealed))])
+            } catch {
+                if error.code == .alreadyExists { continue }
+                throw error
+            }
+            // The name of a completion that lost and is to be removed once more: what stands there now goes with it. Asked after the write,
+            // because before it the other may not have lost yet.
+            if try await catalog.isDoomed(id.name, in: .cold) { continue }
+            return (id, generation)
+        }
+        throw VaultError(.unavailable, "Others are completing the same upload. Please try again.")
+    }
+
     /// Manifest, then catalog. `draft` is the part that is not yet visible, if any.
     func commitArchive(
         _ birth: ArchiveBirth, vault: VaultRow, parts: [ManifestPart], treeHash: SHA256Digest, description: String,
@@ -60,12 +92,7 @@ extension VaultEngine {
         let generation = UInt64(max(1, created.milliseconds))
         let manifest = birth.manifest(
             vault: vault, generation: generation, created: created, description: description, size: size, treeHash: treeHash, parts: parts)
-        let manifestID = try blobID(birth.manifestName(vault: vault, generation: generation))
-        // A few parts are sealed sooner than a thread of the pool wakes up; ten thousand would hold up every connection of this loop.
-        let sealed =
-            parts.count <= Self.inlineParts
-            ? try seal(manifest, of: birth) : try await compute.run { [self] in try seal(manifest, of: birth) }
-        let row = ArchiveRow(
+        let first = ArchiveRow(
             uid: birth.uid, id: birth.id, vault: vault.uid, state: .stored, created: created, size: size,
             partCount: UInt32(parts.count), generation: generation, keyVersion: birth.keyVersion,
             sealed: try keyring.seal(
@@ -81,8 +108,12 @@ extension VaultEngine {
                 ]))
         // From here to the answer the work outlives a client that goes away: what is begun is either whole or doomed.
         return try await withCompletionGuaranteed { [self] in
+            var row = first
+            let manifestID: BlobID
             if let draft {
+                manifestID = try blobID(birth.manifestName(vault: vault, generation: generation))
                 do {
+                    let sealed = try await sealed(manifest, of: birth)
                     try await draft.commit(with: [(manifestID, ByteBuffer(bytes: sealed))], in: cold)
                 } catch {
                     await draft.abandon()
@@ -91,7 +122,7 @@ extension VaultEngine {
                     throw error
                 }
             } else {
-                try await cold.putAll([(manifestID, ByteBuffer(bytes: sealed))])
+                (manifestID, row.generation) = try await putManifest(manifest, of: birth, in: vault)
             }
             let own = draft.map { [$0.blob, manifestID] } ?? [manifestID]
             let outcome: ArchiveCommit
