@@ -10,6 +10,7 @@ import SQLiteCatalog
 import SealedArchive
 import Storage
 import StorageLaws
+import Synchronization
 import Testing
 import VaultModel
 
@@ -61,6 +62,35 @@ import VaultModel
             try await expectReadable(vault, archives)
             let credential = try #require(try await vault.anotherEngine().credential(for: access.accessKeyID))
             #expect(credential.secret.isEqual(to: SecretBytes(bytes: Array(access.secretAccessKey.utf8))))
+        }
+    }
+
+    /// Seed 1022 of the simulation.
+    @Test func aVaultThatIsDeletedDuringTheRotationDoesNotFailIt() async throws {
+        try await withVault { vault in
+            let other = TestVault.location("w")
+            try await vault.engine.createVault(other)
+            let rows = [try await vault.catalog.vault(at: vault.location), try await vault.catalog.vault(at: other)].compactMap { $0 }
+            #expect(rows.count == 2)
+            let deleted = Mutex<VaultLocation?>(nil)
+            vault.cold.onPut { id in
+                // While one vault's record is written, the other goes.
+                guard let index = rows.firstIndex(where: { id.name.contains($0.uid.hex) }), deleted.withLock({ $0 == nil }) else { return }
+                let victim = rows[1 - index].location
+                deleted.withLock { $0 = victim }
+                do {
+                    try await vault.engine.deleteVault(victim)
+                } catch {
+                    Issue.record("\(error)")
+                }
+            }
+            let report = try await vault.engine.rotateMasterKey()
+            vault.cold.onPut(nil)
+            #expect(deleted.withLock { $0 } != nil)
+            #expect(report.newVersion == 2)
+            let listing = try await vault.engine.listKeys()
+            #expect(listing.vaults.map(\.masterVersion) == [2])
+            #expect(listing.master.map(\.references) == [0, 1])
         }
     }
 

@@ -119,17 +119,7 @@ extension VaultEngine {
         var rewrapped: UInt64 = 0
         try await forEachVault { vault in
             guard vault.keys.contains(where: { $0.masterVersion != current }) else { return }
-            let isDone = try await attempt("\(vault.location.arn)") {
-                try await updateVault(
-                    vault,
-                    as: .vault(
-                        vault.location, .key, "key:RewrapVaultKeys", by: .service,
-                        ["masterVersion": .integer(Int64(current)), "vault": .string(vault.uid.hex)])
-                ) { row in
-                    row.keys = try row.keys.map { try keyring.rewrap($0, of: row) }
-                }
-            }
-            if isDone { rewrapped += UInt64(vault.keys.count) }
+            _ = try await attempt("\(vault.location.arn)") { rewrapped += try await rewrapKeys(of: vault, under: current) }
         }
         var resealed: UInt64 = 0
         var after: AccountID?
@@ -149,6 +139,27 @@ extension VaultEngine {
         return (
             RotationReport(newVersion: current, rewrappedVaultKeys: rewrapped, resealedAccounts: resealed), first
         )
+    }
+
+    /// Returns how many keys were moved: none when the vault was forgotten meanwhile.
+    private func rewrapKeys(of vault: VaultRow, under master: UInt32) async throws -> UInt64 {
+        let act = AuditAct.vault(
+            vault.location, .key, "key:RewrapVaultKeys", by: .service,
+            ["masterVersion": .integer(Int64(master)), "vault": .string(vault.uid.hex)])
+        var vault = vault
+        // A deletion that went on meanwhile: active, being deleted, deleted, or active again.
+        for _ in 0..<8 {
+            do {
+                return UInt64(
+                    try await updateVault(vault, as: act) { row in
+                        row.keys = try row.keys.map { try keyring.rewrap($0, of: row) }
+                    }.keys.count)
+            } catch let error as VaultError where error.code == .notFound {
+                guard let newer = try await catalog.vault(vault.uid) else { return 0 }
+                vault = newer
+            }
+        }
+        throw VaultError(.unavailable, "The vault \(vault.location.arn) is being changed by others. Please try again.")
     }
 
     /// Makes a new version of a vault's key for new archives; older ones stay for the archives that they seal. Durable on return.

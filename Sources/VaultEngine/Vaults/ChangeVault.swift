@@ -68,7 +68,7 @@ extension VaultEngine {
             let audit = try audit(act ?? .vault(vault.location, "vault:Change", by: .service))
             do {
                 try await catalog.updateVault(next, expectedGeneration: stored.generation, audit: audit)
-            } catch where error.code == .conflict {
+            } catch where error.code == .conflict || error.code == .notFound {
                 guard let newer = try await catalog.vault(vault.uid), newer.state == stored.state else {
                     // Deleted meanwhile. The record just written says otherwise and must not be the last word.
                     var gone = stored
