@@ -21,7 +21,7 @@ venv=${COLDVAULT_VENV:-$root/.build/test-venv}
 reports=$root/.build/test-reports
 requirements=('awscli>=1,<2' 'boto3>=1,<2' 'pytest>=8,<10' 'cryptography>=42' 'lz4>=4,<5')
 # A runner that hangs must not hang the build machine.
-runner_limit=25m
+runner_limit=40m
 
 passed=0 failed=0 skipped=0
 lines=()
@@ -39,16 +39,20 @@ count() {
     lines+=("$(printf '  %-10s %5d passed, %d failed, %d skipped%s' "$name" "$good" "$bad" "$left_out" "$remark")")
 }
 
-# count_report NAME STATUS FILE...: totals from JUnit XML.
+# Tests that failed, by name, for the end of a long log.
+failures=$reports/failures.txt
+
+# count_report NAME STATUS FILE...: totals from JUnit XML; the failed tests are remembered.
 count_report() {
     local name=$1 status=$2 numbers
     shift 2
-    numbers=$("$venv/bin/python" - "$@" <<'PYTHON'
+    numbers=$("$venv/bin/python" - "$failures" "$name" "$@" <<'PYTHON'
 import sys
 import xml.etree.ElementTree as xml
 
 tests = bad = skipped = 0
-for path in sys.argv[1:]:
+failed = []
+for path in sys.argv[3:]:
     try:
         suites = list(xml.parse(path).getroot().iter("testsuite"))
     except (OSError, xml.ParseError):
@@ -57,6 +61,12 @@ for path in sys.argv[1:]:
         tests += int(suite.get("tests", 0))
         bad += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
         skipped += int(suite.get("skipped", 0))
+        for case in suite.iter("testcase"):
+            for trouble in [*case.iter("failure"), *case.iter("error")]:
+                message = " ".join(trouble.get("message", "").split())
+                failed.append(f"{sys.argv[2]}: {case.get('classname')} {case.get('name')}: {message[:300]}")
+with open(sys.argv[1], "a", encoding="utf-8") as log:
+    log.writelines(line + "\n" for line in failed)
 print(max(0, tests - bad - skipped), bad, skipped)
 PYTHON
     )
@@ -68,6 +78,7 @@ prepare() {
     install_packages libssl-dev libsqlite3-dev liblz4-dev pkg-config python3 python3-venv python3-boto openssl
     require_swift
     mkdir -p "$reports"
+    : >"$failures"
     local wanted="${requirements[*]}"
     if [[ ! -x $venv/bin/python || $(cat "$venv/requirements.stamp" 2>/dev/null || true) != "$wanted" ]]; then
         say "Making the Python environment $venv"
@@ -140,6 +151,7 @@ for runner in "${runners[@]}"; do
 done
 
 say ""
+head -n 50 "$failures"
 printf '%s\n' "${lines[@]}"
 say "  skipped    $skipped, in $((SECONDS - started)) s"
 say "$passed passed, $failed failed"
