@@ -95,11 +95,15 @@ extension SQLiteCatalog {
         }
     }
 
-    /// `.conflict` when the archive is stored. Idempotent.
-    public func removeArchive(_ uid: ArchiveUID, audit: AuditEntries) async throws(StorageError) {
+    public func removeArchive(
+        _ uid: ArchiveUID, expectedGeneration: UInt64, audit: AuditEntries
+    ) async throws(StorageError) {
         try await write { database in
             guard let archive = try ArchiveRow.find(uid, in: database) else { return }
             guard archive.state == .deleted else { throw StorageError(.conflict, "archive \(uid) is not deleted") }
+            guard archive.generation == expectedGeneration else {
+                throw StorageError(.conflict, "archive \(uid) is at generation \(archive.generation), not \(expectedGeneration)")
+            }
             try database.change("DELETE FROM archives WHERE uid = ?", [uid.sql])
             try KeyReference.remove(archive.vault, versions: archive.keyVersions, in: database)
             try VaultRow.removeIfForgotten(archive.vault, in: database)

@@ -83,8 +83,9 @@ public protocol Catalog: AuditCatalog, KeyCatalog, ScrubCatalog, Sendable {
     ) async throws(StorageError) -> ArchiveDeletion
     /// Deleted archives whose grace has ended and whose bytes no unexpired succeeded in-place job needs.
     func purgeableArchives(at now: Timestamp, limit: Int) async throws(StorageError) -> [ArchiveRow]
-    /// Forgets a deleted archive, after its blobs are gone; and its vault when that is `deleted` and this was its last archive.
-    func removeArchive(_ uid: ArchiveUID, audit: AuditEntries) async throws(StorageError)
+    /// Forgets a deleted archive, after its blobs are gone; and its vault when that is `deleted` and this was its last archive. Idempotent.
+    /// `.conflict`, and nothing changed, when the archive is stored or its generation is another: a manifest was written after its blobs went.
+    func removeArchive(_ uid: ArchiveUID, expectedGeneration: UInt64, audit: AuditEntries) async throws(StorageError)
 
     // MARK: Uploads
 

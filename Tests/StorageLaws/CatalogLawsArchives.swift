@@ -165,6 +165,10 @@ extension CatalogLaw {
             #expect(try await catalog.purgeableArchives(at: .now(50), limit: 10).map(\.uid) == [soon.uid])
             #expect(try await catalog.purgeableArchives(at: .now(95), limit: 10).map(\.uid) == [soon.uid, late.uid])
             #expect(try await catalog.purgeableArchives(at: .now(95), limit: 1).map(\.uid) == [soon.uid])
+            await expectCode(.conflict) {
+                try await catalog.removeArchive(soon.uid, expectedGeneration: soon.generation + 1, audit: .none)
+            }
+            #expect(try await catalog.archive(soon.uid)?.generation == soon.generation)
             for _ in 0..<2 { try await catalog.removeArchive(soon.uid) }
             #expect(try await catalog.archive(soon.uid) == nil)
             #expect(try await catalog.purgeableArchives(at: .now(95), limit: 10).map(\.uid) == [late.uid])

@@ -64,8 +64,8 @@ extension Catalog {
     ) async throws(StorageError) -> ArchiveDeletion {
         try await deleteArchive(uid, at: now, purgeAfter: purgeAfter, vaultGeneration: vaultGeneration, record: nil, audit: .none)
     }
-    public func removeArchive(_ uid: ArchiveUID) async throws(StorageError) {
-        try await removeArchive(uid, audit: .none)
+    public func removeArchive(_ uid: ArchiveUID, audit: AuditEntries = .none) async throws(StorageError) {
+        try await removeArchive(uid, expectedGeneration: try await archive(uid)?.generation ?? 0, audit: audit)
     }
     public func insertUpload(_ upload: UploadRow) async throws(StorageError) -> Bool {
         try await insertUpload(upload, audit: .none)

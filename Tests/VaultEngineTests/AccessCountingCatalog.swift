@@ -124,9 +124,9 @@ final class AccessCountingCatalog: Catalog {
         await note("purgeableArchives")
         return try await real.purgeableArchives(at: now, limit: limit)
     }
-    func removeArchive(_ uid: ArchiveUID, audit: AuditEntries) async throws(StorageError) {
+    func removeArchive(_ uid: ArchiveUID, expectedGeneration: UInt64, audit: AuditEntries) async throws(StorageError) {
         await note("removeArchive")
-        return try await real.removeArchive(uid, audit: audit)
+        return try await real.removeArchive(uid, expectedGeneration: expectedGeneration, audit: audit)
     }
     func insertUpload(_ upload: UploadRow, audit: AuditEntries) async throws(StorageError) -> Bool {
         await note("insertUpload")

@@ -211,6 +211,26 @@ import VaultModel
         }
     }
 
+    /// Seed 1057 of the simulation: the re-wrap's manifest came after the purge had looked for manifests.
+    @Test func aPurgeThatARewrapOvertookLooksAgain() async throws {
+        try await withVault { vault in
+            let stored = try await vault.upload(content(1000, seed: 1))
+            try await vault.engine.deleteArchive(vault.location, archiveID: stored.archiveID)
+            let row = try #require(try await vault.catalog.vault(at: vault.location))
+            let before = try #require(
+                try await vault.catalog.purgeableArchives(at: Timestamp(milliseconds: .max), limit: 1).first)
+            _ = try await vault.engine.rotateVaultKey(vault.location)
+            #expect(try await rewrap(vault).phase == .done)
+            let after = try #require(try await vault.catalog.archive(before.uid))
+            #expect(after.generation > before.generation)
+            #expect(!vault.cold.names(containing: ".manifest-").isEmpty)
+            let current = try #require(try await vault.catalog.vault(row.uid))
+            try await ArchivePurge(engine: vault.engine).forget(before, in: current, audit: .none)
+            #expect(try await vault.catalog.archive(before.uid) == nil)
+            #expect(vault.cold.names(containing: before.uid.hex).allSatisfy { $0.contains(".deletion-") })
+        }
+    }
+
     @Test func whoReadTheCatalogBeforeFollowsToTheNewManifest() async throws {
         try await withVault { vault in
             let bytes = content(3000, seed: 8)

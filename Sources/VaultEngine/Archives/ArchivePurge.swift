@@ -30,6 +30,26 @@ struct ArchivePurge: Sendable {
         try await forEach(of: archive, in: vault) { blob, _ in try await engine.cold.delete(blob.id) }
     }
 
+    /// The row, after its blobs. A re-wrap that was under way may have written another manifest after they went: then it goes, too. Repeatable.
+    func forget(_ archive: ArchiveRow, in vault: VaultRow, audit: AuditEntries) async throws {
+        var archive = archive
+        for _ in 0..<Self.maxRewraps {
+            do throws(StorageError) {
+                return try await engine.catalog.removeArchive(
+                    archive.uid, expectedGeneration: archive.generation, audit: audit)
+            } catch {
+                guard error.code == .conflict, let newer = try await engine.catalog.archive(archive.uid),
+                    newer.state == .deleted
+                else { throw error }
+                archive = newer
+                try await purge(archive, in: vault)
+            }
+        }
+        throw VaultError(.unavailable, "The archive is being re-wrapped again and again. Please try again.")
+    }
+
+    private static let maxRewraps = 8
+
     /// What ``purge(_:in:)`` would remove, for a receipt: manifests and records are read.
     func list(_ archive: ArchiveRow, in vault: VaultRow) async throws -> [Blob] {
         var found: [Blob] = []

@@ -47,7 +47,7 @@ extension VaultEngine {
             }
             try await ArchivePurge(engine: self).purge(archive, in: vault)
             let receipt = try await storedReceipt(uid, of: archiveID, in: vault)
-            try await catalog.removeArchive(uid, audit: .none)
+            try await ArchivePurge(engine: self).forget(archive, in: vault, audit: .none)
             try await catalog.truncateLog()
             logger.notice("a deleted archive was purged on request", metadata: ["archive": "\(archive.id)"])
             return receipt

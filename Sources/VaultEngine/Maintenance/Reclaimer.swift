@@ -76,9 +76,10 @@ struct Reclaimer: Sendable {
         let archives = try await engine.catalog.purgeableArchives(at: engine.clock.now(), limit: Self.batch)
         let done = try await each(of: archives) { archive in
             guard let vault = try await engine.catalog.vault(archive.vault) else { return }
-            try await ArchivePurge(engine: engine).purge(archive, in: vault)
-            try await engine.catalog.removeArchive(
-                archive.uid,
+            let purge = ArchivePurge(engine: engine)
+            try await purge.purge(archive, in: vault)
+            try await purge.forget(
+                archive, in: vault,
                 audit: try engine.audit(
                     .vault(vault.location, .archive, "archive:RemoveBytes", by: .service, ["archiveId": .string(archive.id)])))
             engine.logger.info("a deleted archive was purged", metadata: ["archive": "\(archive.id)"])
