@@ -51,6 +51,15 @@ public struct MirrorPair: Sendable {
         }
     }
 
+    /// For work on both copies while no service runs.
+    /// - Throws: `.unusable` when the data directory has no mirror, or the mirror is not the one that belongs to it.
+    public func requireBoth() async throws(StorageError) {
+        guard let own = try await progress() else {
+            throw StorageError(.unusable, "\(dataDirectory) has no mirror. Leave out --mirror-dir; nothing was changed.")
+        }
+        if let reason = await absence(of: own) { throw StorageError(.unusable, "\(reason). Nothing was changed.") }
+    }
+
     /// What the data directory knows of its mirror; a new pair is made when neither knows of one.
     /// - Throws: `.unusable` when the mirror is another's.
     func open(random: any RandomByteSource) async throws(StorageError) -> Progress {

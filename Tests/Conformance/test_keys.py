@@ -202,6 +202,42 @@ def test_a_new_recovery_key_is_printed_once_and_works(keyed):
     server.start()
 
 
+def test_a_mirror_is_rotated_with_its_vault(keyed):
+    server, wire = keyed
+    archive = wire.upload_archive("v", b"content")
+    server.stop()
+    mirror = server.folder / "mirror"
+    server.settings["mirror-dir"] = str(mirror)
+
+    def keys(folder):
+        return {path.name: path.read_bytes() for path in (folder / "keys").glob("*.json")} if (folder / "keys").is_dir() else {}
+
+    def serve_until_mirrored():
+        server.start()
+        server.admin("scrub", "start", check=False)
+        until("the mirror's copy of keys/", lambda: keys(mirror) == keys(server.data_dir))
+        assert wire.retrieve("v", archive) == b"content"
+        server.stop()
+
+    serve_until_mirrored()
+    rotate_recovery = ["root-key", "rotate", "--data-dir", str(server.data_dir), "--root-key-file", str(server.root_key_file)]
+    rotate_recovery += ["--recovery", "--output", "json"]
+    before = keys(server.data_dir)
+    refused = server.command(rotate_recovery, check=False)
+    assert refused.returncode == 1 and "--mirror-dir" in refused.stderr and keys(server.data_dir) == before
+    strange = server.command([*rotate_recovery, "--mirror-dir", str(server.folder / "elsewhere")], check=False)
+    assert strange.returncode == 1 and keys(server.data_dir) == before
+    server.command([*rotate_recovery, "--mirror-dir", str(mirror)])
+    assert keys(mirror) == keys(server.data_dir) != before and "recovery-000001.json" not in keys(mirror)
+    new = server.folder / "after.key"
+    server.command([
+        "root-key", "rotate", "--data-dir", str(server.data_dir), "--root-key-file", str(server.root_key_file),
+        "--new-root-key-file", str(new), "--mirror-dir", str(mirror)])
+    server.root_key_file = new
+    serve_until_mirrored()
+    assert "recovery-000001.json" not in keys(server.data_dir)
+
+
 def test_a_wrong_root_key_is_refused_and_not_a_byte_is_written(keyed):
     server, wire = keyed
     wire.upload_archive("v", b"content")

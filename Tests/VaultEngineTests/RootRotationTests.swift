@@ -13,6 +13,8 @@ import VaultModel
 @Suite struct RootRotationTests {
     private struct World {
         let files = MemoryKeyFiles()
+        /// Empty unless a test copies the files to it.
+        let mirror = MemoryKeyFiles()
         let random: SeededRandom
         let (old, new, recovery): (SecretKey, SecretKey, SecretKey)
 
@@ -28,6 +30,11 @@ import VaultModel
         func file(_ key: SecretKey) -> FileKeyCustody { FileKeyCustody(rootKey: key, random: random) }
         func paper(_ key: SecretKey) -> RecoveryKeyCustody { RecoveryKeyCustody(recoveryKey: key, random: random) }
         var rotation: RootRotation { RootRotation(files: files, random: random) }
+        var mirrored: RootRotation { RootRotation(files: files, mirrors: [mirror], random: random) }
+
+        func fillMirror() async throws {
+            for (name, bytes) in files.all { try await mirror.replace(name, with: bytes) }
+        }
 
         func opens(_ custody: any KeyCustody) async -> Bool {
             do {
@@ -135,6 +142,53 @@ import VaultModel
             try world.checkSlots()
         }
         #expect(deaths > 12)
+    }
+
+    @Test func aMirrorIsRotatedToo() async throws {
+        let world = try await World(seed: 7)
+        try await world.fillMirror()
+        _ = try await world.mirrored.replaceRecoveryKey(root: world.file(world.old), now: Timestamp(milliseconds: 9)) { world.paper($0) }
+        #expect(world.mirror.all == world.files.all && world.mirror.all["recovery-000001.json"] == nil)
+        _ = try await world.mirrored.replace(world.file(world.old), with: world.file(world.new))
+        #expect(world.mirror.all == world.files.all && world.files.all.count == 6)
+        for bytes in world.mirror.all.values {
+            let file = try KeyFile(decoding: bytes)
+            #expect(throws: FormatError.self) { try file.key(rootKey: world.old) }
+            #expect(throws: FormatError.self) { try file.key(rootKey: world.recovery) }
+        }
+        // What the first disk has lost comes back from the mirror before the next rotation.
+        try await world.files.remove("master-000001.json")
+        _ = try await world.mirrored.replace(world.file(world.new), with: world.file(world.old))
+        #expect(world.mirror.all == world.files.all && world.files.all.count == 6)
+        #expect(await world.opens(world.file(world.old)))
+    }
+
+    @Test func killedWhileTheMirrorFollowsASecondRunFinishes() async throws {
+        var deaths = 0
+        for changes in 0... {
+            let world = try await World(seed: 8)
+            try await world.fillMirror()
+            world.mirror.die(after: changes)
+            func rotate() async throws {
+                _ = try await world.mirrored.replaceRecoveryKey(root: world.file(world.old), now: Timestamp(milliseconds: 9)) {
+                    world.paper($0)
+                }
+            }
+            do {
+                try await rotate()
+                break
+            } catch {
+                deaths += 1
+            }
+            world.mirror.die(after: nil)
+            #expect(await world.opens(world.file(world.old)))
+            try await rotate()
+            #expect(world.mirror.all == world.files.all)
+            #expect(world.files.all.keys.filter { $0.hasPrefix("recovery-") }.count == 1)
+            #expect(await !world.opens(world.paper(world.recovery)))
+            try world.checkSlots()
+        }
+        #expect(deaths == 7, "six files copied, the old recovery key's removed")
     }
 
     @Test func aWrongRootKeyIsRefusedAndNothingIsWritten() async throws {

@@ -28,7 +28,21 @@ enum KeyringFiles {
         _ name: String, from files: any KeyFileStore, with custodies: [any KeyCustody]
     ) async throws -> (file: KeyFile, key: SecretKey) {
         do {
-            let file = try KeyFile(decoding: try await files.read(name))
+            return try await open(try await files.read(name), named: name, with: custodies)
+        } catch let error as VaultError {
+            throw error
+        } catch {
+            let explained = explain(error)
+            throw VaultError(explained.code, "keys/\(name): \(explained.message)")
+        }
+    }
+
+    /// The same, of a file that was read.
+    static func open(
+        _ bytes: [UInt8], named name: String, with custodies: [any KeyCustody]
+    ) async throws -> (file: KeyFile, key: SecretKey) {
+        do {
+            let file = try KeyFile(decoding: bytes)
             return (file, try await unwrap(file, with: custodies))
         } catch {
             let explained = explain(error)

@@ -7,19 +7,24 @@ public import VaultModel
 
 /// Replaces a root key under which the files of `keys/` are wrapped. Docs/Formats/Keyring-v1.md §6; for a directory that no service uses.
 ///
-///     every file: {old, other} ─ add ▶ {old, other, new} ─ (all verified) ─ remove ▶ {other, new}
+///     every file: {old, other} ─ add ▶ {old, other, new} ─ (all verified) ─ remove ▶ {other, new} ─ ▶ copied to the mirror
 ///
 /// Invariants:
 ///  1. A file has two slots or more at every moment; each replacement is atomic and durable.
 ///  2. At every moment one root key opens all files: the old one until all have been read back through the new one, then the new one.
 ///  3. Every step can be repeated: a rotation that was interrupted is finished by running it again with the same keys. Nothing is written
 ///     before every file has opened.
+///  4. A mirror is made equal to the first copy at the end. Left as it was it would hold keys that the old root or recovery key opens, and
+///     a scrub would bring removed files back from it.
 public struct RootRotation: Sendable {
     private let files: any KeyFileStore
+    private let copies: KeyFileCopies
     private let random: any RandomByteSource
 
-    public init(files: any KeyFileStore, random: any RandomByteSource) {
+    /// - Parameter mirrors: further copies of `files`, each of them there.
+    public init(files: any KeyFileStore, mirrors: [any KeyFileStore] = [], random: any RandomByteSource) {
         self.files = files
+        copies = KeyFileCopies(first: files, others: mirrors)
         self.random = random
     }
 
@@ -53,13 +58,14 @@ public struct RootRotation: Sendable {
             guard old.kind != new.kind || old.reference != new.reference else {
                 throw VaultError(.invalidParameter, "The new root key is the old one. Give another file; nothing was changed.")
             }
-            var entries = try await readAll(with: [new, old])
+            var entries = try await readEveryCopy(with: [new, old])
             let added = try await addSlot(new, to: &entries)
             try await verify(entries, with: new)
             let removed = try await removeSlots(from: &entries) {
                 $0.custody == old.kind && KeyringFiles.hex($0.reference) == old.reference
             }
             try await verify(entries, with: new)
+            try await copies.follow()
             return Report(files: entries.count, added: added, removed: removed)
         } catch {
             throw KeyringFiles.explain(error)
@@ -75,7 +81,7 @@ public struct RootRotation: Sendable {
         root: any KeyCustody, now: Timestamp, custody: (SecretKey) -> any KeyCustody
     ) async throws(VaultError) -> (key: SecretKey, report: Report) {
         do {
-            var entries = try await readAll(with: [root])
+            var entries = try await readEveryCopy(with: [root])
             let known = entries.filter { $0.file.purpose == .recovery }.sorted { $0.file.keyVersion < $1.file.keyVersion }
             guard let newest = known.last else {
                 throw VaultError(.integrity, "The keyring is incomplete: keys/ holds no recovery key file. Restore keys/.")
@@ -104,6 +110,7 @@ public struct RootRotation: Sendable {
             entries.removeAll { $0.file.purpose == .recovery && $0.file.keyVersion != recovery.file.keyVersion }
             try await verify(entries, with: root)
             try await verify(entries, with: new)
+            try await copies.follow()
             return (recovery.key, Report(files: entries.count, added: added, removed: removed))
         } catch {
             throw KeyringFiles.explain(error)
@@ -118,10 +125,18 @@ public struct RootRotation: Sendable {
             let (file, key) = try await KeyringFiles.read(name, from: files, with: custodies)
             entries.append(Entry(file: file, key: key))
         }
+        for file in try await copies.missing() { _ = try await KeyringFiles.open(file.bytes, named: file.name, with: custodies) }
         guard entries.contains(where: { $0.file.purpose == .master }) else {
             throw VaultError(.integrity, "keys/ holds no master key. Name the right data directory, or restore keys/.")
         }
         return entries
+    }
+
+    /// The same, after the first copy was given what only a mirror has.
+    private func readEveryCopy(with custodies: [any KeyCustody]) async throws -> [Entry] {
+        _ = try await readAll(with: custodies)
+        try await copies.completeFirst()
+        return try await readAll(with: custodies)
     }
 
     private func fits(_ slot: KeySlot, _ custody: any KeyCustody) -> Bool {

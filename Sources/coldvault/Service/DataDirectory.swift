@@ -26,6 +26,8 @@ struct DataDirectory: Sendable {
     var blobsPath: String { "\(path)/blobs" }
     var stagingPath: String { "\(path)/staging" }
     var reservePath: String { "\(path)/reserve" }
+    /// What the directory knows of its second copy; absent without one.
+    var mirrorPath: String { "\(path)/mirror.json" }
     var keysPath: String { "\(path)/keys" }
 
     /// What `init` fixed for the directory.

@@ -5,6 +5,7 @@ import CanonicalJSON
 import Cryptography
 import Execution
 import FileKeyCustody
+import MirroredBlobStore
 import PosixDisk
 import SealedArchive
 import Storage
@@ -34,6 +35,8 @@ extension RootKeyCommand {
         var rootKeyFile: String
         @Option(help: "The new root key file: created with mode 0600 when absent, used as it is when present.", completion: .file())
         var newRootKeyFile: String?
+        @Option(help: "The second copy of the vault, when it has one.", completion: .directory)
+        var mirrorDir: String?
         @Flag(help: "Replace the recovery key instead; the new one is printed once.")
         var recovery = false
         @Option(help: "table or json.")
@@ -62,7 +65,8 @@ extension RootKeyCommand {
             defer { lock.release() }
             let random = SystemRandomBytes()
             let old = FileKeyCustody(rootKey: try await directory.rootKeyFile(rootKeyFile).load().key, random: random)
-            let rotation = RootRotation(files: directory.keyFiles(), random: random)
+            let rotation = RootRotation(
+                files: directory.keyFiles(), mirrors: try await mirrors(of: directory), random: random)
             guard let newRootKeyFile else {
                 let (key, report) = try await rotation.replaceRecoveryKey(root: old, now: SystemTimeSource().now()) {
                     RecoveryKeyCustody(recoveryKey: $0, random: random)
@@ -76,6 +80,20 @@ extension RootKeyCommand {
                 rootKey: try await InitCommand.rootKey(directory.rootKeyFile(newRootKeyFile), random: random), random: random)
             let report = try await rotation.replace(old, with: new)
             return Self.document(report, ["rootKeyFile": .string(newRootKeyFile)])
+        }
+
+        /// The mirror's key files. A vault that has a mirror is not rotated without it: the old key would still open the copy there.
+        private func mirrors(of directory: DataDirectory) async throws -> [any KeyFileStore] {
+            guard let mirrorDir else {
+                guard try await directory.disk.size(of: directory.mirrorPath) == nil else {
+                    throw OperatorError(
+                        "This vault has a mirror, and its copy of keys/ must be rotated as well. Give --mirror-dir as for serve. If the mirror "
+                            + "is lost for good, remove \(directory.mirrorPath) first. Nothing was changed.")
+                }
+                return []
+            }
+            try await MirrorPair(disk: directory.disk, dataDirectory: directory.path, mirrorDirectory: mirrorDir).requireBoth()
+            return [DataDirectory(path: mirrorDir, disk: directory.disk).keyFiles()]
         }
 
         /// Nil when there is no file yet.
